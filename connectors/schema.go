@@ -1,0 +1,80 @@
+package connectors
+
+import "strconv"
+
+// Schema returns the JSON Schema (2020-12) of the connector's configuration. Secrets carry "writeOnly" and
+// "x-secret".
+func (d *Definition) Schema() map[string]any {
+	props := map[string]any{authMethodField: map[string]any{
+		"type": "string", "enum": d.AuthMethods(), "default": d.Auth[0].ID, "description": "How to authenticate.",
+	}}
+	required := []string{}
+	for _, f := range d.Fields {
+		props[f.Name] = f.schema()
+		if f.Required && len(f.Methods) == 0 {
+			required = append(required, f.Name)
+		}
+	}
+	return map[string]any{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "title": d.Name,
+		"properties": props, "required": required, "additionalProperties": false,
+	}
+}
+
+func (f Field) schema() map[string]any {
+	s := map[string]any{"type": "string", "title": f.Label, "description": f.Help}
+	switch f.Kind {
+	case KindInt:
+		s["type"] = "integer"
+		if f.Min != 0 || f.Max != 0 {
+			s["minimum"], s["maximum"] = f.Min, f.Max
+		}
+	case KindBool:
+		s["type"] = "boolean"
+	case KindList:
+		s["type"], s["items"] = "array", map[string]any{"type": "string"}
+	case KindURL:
+		s["format"] = "uri"
+	case KindSecret:
+		s["writeOnly"], s["x-secret"], s["format"] = true, true, "password"
+	}
+	if len(f.Enum) > 0 {
+		s["enum"] = f.Enum
+	}
+	if f.Default != "" {
+		s["default"] = f.typed(f.Default)
+	}
+	if f.Example != "" && f.Kind != KindSecret {
+		s["examples"] = []any{f.typed(f.Example)}
+	}
+	if len(f.Methods) > 0 {
+		s["x-auth-methods"] = f.Methods
+	}
+	return s
+}
+
+// typed turns a text of the definition into the JSON value that users write.
+func (f Field) typed(s string) any {
+	if v, fault := f.parse(s); fault == "" && f.Kind != KindSecret {
+		return v
+	}
+	if n, err := strconv.Atoi(s); err == nil && f.Kind == KindInt {
+		return n
+	}
+	return s
+}
+
+// Example returns a configuration as users write it, with an ellipsis for each secret.
+func (d *Definition) Example() map[string]any {
+	out := map[string]any{authMethodField: d.Auth[0].ID}
+	for _, f := range d.Fields {
+		switch {
+		case f.Shorthand || f.Example == "" && f.Kind != KindSecret || !f.usedBy(d.Auth[0].ID):
+		case f.Kind == KindSecret:
+			out[f.Name] = "…"
+		default:
+			out[f.Name] = f.typed(f.Example)
+		}
+	}
+	return out
+}

@@ -1,0 +1,178 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+// Setting is one row of the table of settings. Loading, docs/config.md and .env.example all derive from it.
+type Setting struct {
+	Name    string
+	Default string // as documented; computed defaults are described in words and marked Computed
+	Help    string
+	Group   string
+	Secret  bool
+	// Computed says that Default describes a default that Load works out.
+	Computed bool
+	// Later is what cannot be done yet with the setting; a value is refused as unsupported.
+	Later string
+
+	set func(*Config, string) string // keeps a value and returns what is wrong with it
+}
+
+// Groups of settings, in the order of the documentation.
+const (
+	groupApp      = "Application"
+	groupStore    = "Store and keys"
+	groupAccess   = "Who may call"
+	groupOutbound = "Outbound requests"
+	groupLogs     = "Logs"
+	groupKeep     = "Retention"
+	groupOAuth    = "OAuth"
+)
+
+// Settings returns the table, in the order of the documentation.
+func Settings() []Setting {
+	const oauth = "OAuth connect flows are not part of this version"
+	const worker = "jobs and webhooks are not part of this version"
+	return []Setting{
+		{Name: "APP_NAME", Default: "Unified Connector Framework", Group: groupApp, Help: "Name shown by OpenAPI and `GET /`.", set: text(func(c *Config) *string { return &c.AppName })},
+		{Name: "APP_DESCRIPTION", Default: "One API for the systems your customers' work lives in", Group: groupApp, Help: "Description shown by OpenAPI.", set: text(func(c *Config) *string { return &c.AppDescription })},
+		{Name: "API_PREFIX", Default: "/api", Group: groupApp, Help: "Path below which the REST API lives.", set: setPrefix},
+		{Name: "UCF_LISTEN", Default: "127.0.0.1:8000", Group: groupApp, Help: "Address that `ucf serve` listens on.", set: setListen},
+		{Name: "PUBLIC_URL", Group: groupApp, Help: "Address at which browsers and providers reach `ucf serve`.", set: httpURL(func(c *Config) *string { return &c.PublicURL })},
+		{Name: "UCF_TENANT", Default: "default", Group: groupApp, Help: "Tenant of the command line.", set: text(func(c *Config) *string { return &c.Tenant })},
+		{Name: "UCF_DATA_DIR", Default: "the XDG data folder, `ucf`", Computed: true, Group: groupStore, Help: "Folder of the embedded store. A network file system is refused.", set: text(func(c *Config) *string { return &c.DataDir })},
+		{Name: "ENCRYPTION_KEY", Default: "made once, in the config folder", Computed: true, Secret: true, Group: groupStore, Help: "Fernet keys, separated by commas: the first seals, all open. `ucf keygen` makes one.", set: func(c *Config, v string) string { c.EncryptionKey = connectors.NewSecret(v); return "" }},
+		{Name: "MONGODB_URL", Group: groupStore, Secret: true, Later: "the MongoDB store is not part of this version; the embedded store is used when it is empty", Help: "MongoDB that carries the state. Empty: the embedded store."},
+		{Name: "MONGODB_DB", Default: "unified_connector", Group: groupStore, Later: "the MongoDB store is not part of this version", Help: "Database within MongoDB."},
+		{Name: "AUTH_MODE", Default: "none", Group: groupAccess, Help: "Who may call the API. `none` is accepted on loopback addresses only; `keys` and `oidc` are not part of this version.", set: setAuthMode},
+		{Name: "OIDC_ISSUER", Group: groupAccess, Later: "OIDC is not part of this version", Help: "Issuer of accepted JWTs."},
+		{Name: "OIDC_AUDIENCE", Group: groupAccess, Later: "OIDC is not part of this version", Help: "Audience of accepted JWTs."},
+		{Name: "OIDC_TENANT_CLAIM", Group: groupAccess, Later: "OIDC is not part of this version", Help: "Claim that names the tenant."},
+		{Name: "CORS_ALLOW_ORIGINS", Group: groupAccess, Later: "CORS is not part of this version: no other origin may call", Help: "Origins that browsers may call from."},
+		{Name: "UCF_ALLOW_HOSTS", Group: groupOutbound, Help: "Private or loopback hosts that `ucf serve` may call, `[tenant@]host[:port]`, separated by commas.", set: setAllowHosts},
+		{Name: "UCF_PROXY_URL", Group: groupOutbound, Secret: true, Help: "Outbound HTTP proxy; the target is checked before it is asked. `HTTP_PROXY` is ignored.", set: setProxy},
+		{Name: "LOG_LEVEL", Default: "info", Group: groupLogs, Help: "`debug`, `info`, `warn` or `error`.", set: setLevel},
+		{Name: "LOG_JSON", Default: "false", Group: groupLogs, Help: "Whether log lines are JSON.", set: setLogJSON},
+		{Name: "OAUTH_REDIRECT_ALLOWLIST", Group: groupOAuth, Later: oauth, Help: "Pages a browser may return to."},
+		{Name: "ATLASSIAN_CLIENT_ID", Group: groupOAuth, Later: oauth, Help: "The operator's Atlassian OAuth app."},
+		{Name: "ATLASSIAN_CLIENT_SECRET", Secret: true, Group: groupOAuth, Later: oauth, Help: "Its secret."},
+		{Name: "SALESFORCE_CLIENT_ID", Group: groupOAuth, Later: oauth, Help: "The operator's Salesforce OAuth app."},
+		{Name: "SALESFORCE_CLIENT_SECRET", Secret: true, Group: groupOAuth, Later: oauth, Help: "Its secret."},
+		{Name: "ATLASSIAN_AUTH_URL", Default: "https://auth.atlassian.com", Group: groupOAuth, Later: oauth, Help: "Where Atlassian's `/authorize` and `/oauth/token` are."},
+		{Name: "ATLASSIAN_API_URL", Default: "https://api.atlassian.com", Group: groupOAuth, Later: oauth, Help: "Where Atlassian's `/me` and `/ex/…` are."},
+		{Name: "SALESFORCE_LOGIN_URL", Default: "https://login.salesforce.com", Group: groupOAuth, Later: oauth, Help: "Salesforce's login host."},
+		{Name: "UCF_OAUTH_PORT", Default: "8976", Group: groupOAuth, Later: oauth, Help: "Loopback port of `ucf connect`."},
+		{Name: "UCF_KEEP_AUDIT", Default: "400d", Group: groupKeep, Later: "retention is not part of this version: audit entries are kept", Help: "How long audit entries are kept."},
+		{Name: "UCF_KEEP_EVENTS", Default: "7d", Group: groupKeep, Later: worker, Help: "How long webhook events are kept."},
+		{Name: "UCF_KEEP_JOBS", Default: "30d", Group: groupKeep, Later: worker, Help: "How long finished jobs are kept."},
+		{Name: "UCF_KEEP_TOMBSTONES", Default: "90d", Group: groupKeep, Later: worker, Help: "How long deletions stay in the records."},
+	}
+}
+
+func text(field func(*Config) *string) func(*Config, string) string {
+	return func(c *Config, v string) string {
+		*field(c) = v
+		return ""
+	}
+}
+
+func httpURL(field func(*Config) *string) func(*Config, string) string {
+	return func(c *Config, v string) string {
+		if v == "" {
+			return ""
+		}
+		u, err := url.Parse(v)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+			return "must be an address such as https://ucf.example.com"
+		}
+		*field(c) = strings.TrimRight(v, "/")
+		return ""
+	}
+}
+
+func setPrefix(c *Config, v string) string {
+	v = strings.TrimRight(v, "/")
+	if v == "" || !strings.HasPrefix(v, "/") || strings.ContainsAny(v, "{}?#% ") || strings.Contains(v, "//") {
+		return "must be a path such as /api"
+	}
+	for _, taken := range []string{"/healthz", "/readyz", "/metrics", "/docs", "/openapi", "/oauth", "/hooks"} {
+		if strings.HasPrefix(v, taken) {
+			return "must not be below " + taken + ", which has a meaning of its own"
+		}
+	}
+	c.APIPrefix = v
+	return ""
+}
+
+func setListen(c *Config, v string) string {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return "must be host:port, as in 127.0.0.1:8000"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return "must end in a port between 0 and 65535"
+	}
+	c.Listen = v
+	return ""
+}
+
+func setAuthMode(c *Config, v string) string {
+	if v != "none" {
+		return fmt.Sprintf("%q is not part of this version: only none, on a loopback address", v)
+	}
+	c.AuthMode = v
+	return ""
+}
+
+func setLevel(c *Config, v string) string {
+	if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+		return "must be debug, info, warn or error"
+	}
+	return ""
+}
+
+func setLogJSON(c *Config, v string) string {
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return "must be true or false"
+	}
+	c.LogJSON = b
+	return ""
+}
+
+func setProxy(c *Config, v string) string {
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "must be an address such as http://proxy.example.com:3128"
+	}
+	c.ProxyURL = connectors.NewSecret(v)
+	return ""
+}
+
+func setAllowHosts(c *Config, v string) string {
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
+			continue
+		}
+		tenant, host, found := strings.Cut(entry, "@")
+		if !found {
+			tenant, host = "", entry
+		}
+		if host == "" || strings.ContainsAny(host, "/?#* ") || found && tenant == "" {
+			return fmt.Sprintf("%q is not [tenant@]host[:port]", entry)
+		}
+		c.AllowHosts = append(c.AllowHosts, AllowedHost{Tenant: tenant, Host: strings.ToLower(host)})
+	}
+	return ""
+}

@@ -1,0 +1,243 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/store"
+)
+
+// ConnectionOut is a connection as its tenant sees it.
+type ConnectionOut struct {
+	ID          string             `json:"id" example:"con_06f0m2vw2rt4x8d3p9k1q5s7ha"`
+	ConnectorID string             `json:"connectorId"`
+	Name        string             `json:"name"`
+	Status      domain.Status      `json:"status" enum:"connected,reauthorize,error,revoked"`
+	Reason      string             `json:"reason,omitempty"`
+	AuthMethod  string             `json:"authMethod"`
+	Account     connectors.Account `json:"account"`
+	Site        *domain.Site       `json:"site,omitempty"`
+	Config      map[string]any     `json:"config" doc:"Without secrets"`
+	Scopes      []string           `json:"scopes"`
+	Revision    int64              `json:"revision"`
+	CreatedAt   time.Time          `json:"createdAt"`
+	UpdatedAt   time.Time          `json:"updatedAt"`
+	LastUsedAt  *time.Time         `json:"lastUsedAt"`
+}
+
+func connectionOut(c domain.Connection) ConnectionOut {
+	out := ConnectionOut{
+		ID: c.ID, ConnectorID: c.ConnectorID, Name: c.Name, Status: c.Status, Reason: c.Reason, AuthMethod: c.AuthMethod,
+		Account: c.Account, Site: c.Site, Config: c.Config, Scopes: c.Scopes, Revision: c.Revision,
+		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), LastUsedAt: connectors.Time(c.LastUsedAt),
+	}
+	if out.Config == nil {
+		out.Config = map[string]any{}
+	}
+	if out.Scopes == nil {
+		out.Scopes = []string{}
+	}
+	return out
+}
+
+// ConnectionsIn asks for a page of connections.
+type ConnectionsIn struct {
+	WorkspaceID string `query:"workspaceId"`
+	ConnectorID string `query:"connectorId" doc:"Only of this connector"`
+	Cursor      string `query:"cursor"`
+	Limit       int    `query:"limit" default:"50" minimum:"1" maximum:"200"`
+}
+
+// Workspace returns the tenant named beside the header.
+func (in ConnectionsIn) Workspace() string { return in.WorkspaceID }
+
+// Connections returns a page of the tenant's connections.
+func (s *Service) Connections(ctx context.Context, t domain.Tenant, in ConnectionsIn) (connectors.Page[ConnectionOut], error) {
+	return page(ctx, s, listed[domain.Connection, ConnectionOut]{
+		tenant: t, op: "connections|" + in.ConnectorID, cursor: in.Cursor, limit: in.Limit,
+		list: func(st store.Store, l store.List) ([]domain.Connection, error) {
+			return st.ListConnections(ctx, t, in.ConnectorID, l)
+		},
+		id: func(c domain.Connection) string { return c.ID }, out: connectionOut,
+	})
+}
+
+// ConnectionIn names a connection by id or, on the command line, by name.
+type ConnectionIn struct {
+	ID string `path:"id" doc:"Connection" example:"con_06f0m2vw2rt4x8d3p9k1q5s7ha"`
+}
+
+// Connection returns one connection.
+func (s *Service) Connection(ctx context.Context, t domain.Tenant, in ConnectionIn) (ConnectionOut, error) {
+	_, c, err := s.load(ctx, t, in.ID)
+	return connectionOut(c), err
+}
+
+// load returns the store and the connection that ref names.
+func (s *Service) load(ctx context.Context, t domain.Tenant, ref string) (store.Store, domain.Connection, error) {
+	st, err := s.Store(ctx)
+	if err != nil {
+		return nil, domain.Connection{}, err
+	}
+	if ref == "" {
+		return nil, domain.Connection{}, connectors.InvalidFields(connectors.Fault{Field: "connectionId", Message: "is required"})
+	}
+	c, err := s.find(ctx, st, t, "", ref)
+	return st, c, err
+}
+
+// PatchConnectionIn renames a connection.
+type PatchConnectionIn struct {
+	ConnectionIn
+	IfMatch string `header:"If-Match" doc:"The revision that is to be changed"`
+	Body    struct {
+		Workspace
+		Name string `json:"name" minLength:"1" maxLength:"100"`
+	}
+}
+
+// Workspace returns the tenant named beside the header.
+func (in PatchConnectionIn) Workspace() string { return in.Body.WorkspaceID }
+
+// PatchConnection renames a connection.
+func (s *Service) PatchConnection(ctx context.Context, t domain.Tenant, in PatchConnectionIn) (ConnectionOut, error) {
+	if err := checkName(in.Body.Name); err != nil {
+		return ConnectionOut{}, err
+	}
+	st, c, err := s.load(ctx, t, in.ID)
+	if err != nil {
+		return ConnectionOut{}, err
+	}
+	if err := matches(in.IfMatch, c.Revision); err != nil {
+		return ConnectionOut{}, err
+	}
+	err = s.audited(ctx, t, "connection.rename", target{"connection", c.ID}, map[string]any{"from": c.Name, "to": in.Body.Name}, func() error {
+		c.Name, c.UpdatedAt = in.Body.Name, s.Now().UTC()
+		c.Revision, err = st.UpdateConnection(ctx, c)
+		return err
+	})
+	return connectionOut(c), err
+}
+
+// DeleteConnectionIn names the connection to remove.
+type DeleteConnectionIn struct {
+	ConnectionIn
+	IfMatch string `header:"If-Match" doc:"The revision that is to be removed"`
+}
+
+// DeletedOut says that a record is gone.
+type DeletedOut struct {
+	Deleted bool `json:"deleted"`
+}
+
+// DeleteConnection removes a connection with its cursors and its credential. The credential goes first: a crash on
+// the way leaves a connection that says so, never a credential without one.
+func (s *Service) DeleteConnection(ctx context.Context, t domain.Tenant, in DeleteConnectionIn) (DeletedOut, error) {
+	st, c, err := s.load(ctx, t, in.ID)
+	if err != nil {
+		return DeletedOut{}, err
+	}
+	if err := matches(in.IfMatch, c.Revision); err != nil {
+		return DeletedOut{}, err
+	}
+	err = s.audited(ctx, t, "connection.delete", target{"connection", c.ID}, map[string]any{"name": c.Name, "connectorId": c.ConnectorID}, func() error {
+		if c, err = s.revoke(ctx, st, c, "deleted"); err != nil {
+			return err
+		}
+		if _, err := st.DeleteSyncStates(ctx, t, c.ID, "", ""); err != nil {
+			return err
+		}
+		return st.DeleteConnection(ctx, t, c.ID, c.Revision)
+	})
+	return DeletedOut{err == nil}, err
+}
+
+// RevokeIn names the connection whose credential is to be dropped.
+type RevokeIn struct {
+	// ConnectorID narrows what is meant when no connection is named.
+	ConnectorID string `json:"-" path:"id"`
+	Body        RevokeBody
+}
+
+// RevokeBody is the body of a revoke.
+type RevokeBody struct {
+	Workspace
+	ConnectionID string `json:"connectionId,omitempty" doc:"Without it the tenant's only one"`
+	Reason       string `json:"reason,omitempty" maxLength:"500"`
+}
+
+// Workspace returns the tenant named beside the header.
+func (in RevokeIn) Workspace() string { return in.Body.WorkspaceID }
+
+// RevokedOut says that a credential is gone.
+type RevokedOut struct {
+	Revoked bool `json:"revoked"`
+}
+
+// Revoke drops a connection's credential. An API key or password stays valid at the provider until it is removed
+// there, which no API allows.
+func (s *Service) Revoke(ctx context.Context, t domain.Tenant, in RevokeIn) (RevokedOut, error) {
+	st, err := s.Store(ctx)
+	if err != nil {
+		return RevokedOut{}, err
+	}
+	if in.ConnectorID == "" && in.Body.ConnectionID == "" {
+		return RevokedOut{}, connectors.InvalidFields(connectors.Fault{Field: "connectionId", Message: "is required"})
+	}
+	if in.ConnectorID != "" {
+		if _, err := s.definition(in.ConnectorID); err != nil {
+			return RevokedOut{}, err
+		}
+	}
+	c, err := s.find(ctx, st, t, in.ConnectorID, in.Body.ConnectionID)
+	if err != nil {
+		return RevokedOut{}, err
+	}
+	err = s.audited(ctx, t, "connection.revoke", target{"connection", c.ID}, map[string]any{"reason": in.Body.Reason}, func() error {
+		_, err := s.revoke(ctx, st, c, in.Body.Reason)
+		return err
+	})
+	return RevokedOut{err == nil}, err
+}
+
+func (s *Service) revoke(ctx context.Context, st store.Store, c domain.Connection, reason string) (domain.Connection, error) {
+	if c.Status == domain.Revoked && c.TokenID == "" {
+		return c, nil
+	}
+	token := c.TokenID
+	c.Status, c.Reason, c.TokenID, c.UpdatedAt = domain.Revoked, reason, "", s.Now().UTC()
+	var err error
+	if c.Revision, err = st.UpdateConnection(ctx, c); err != nil {
+		return c, err
+	}
+	if token != "" {
+		err = st.DeleteToken(ctx, c.Tenant, token)
+		if connectors.CodeOf(err) == connectors.NotFound {
+			err = nil
+		}
+	}
+	return c, err
+}
+
+// ValidateConnectionIn names the connection to check.
+type ValidateConnectionIn struct {
+	Body struct {
+		Workspace
+		ConnectionID string `json:"connectionId" minLength:"1"`
+	}
+}
+
+// Workspace returns the tenant named beside the header.
+func (in ValidateConnectionIn) Workspace() string { return in.Body.WorkspaceID }
+
+// ValidateConnection checks, without a request, that the stored configuration is sound and the credential opens.
+func (s *Service) ValidateConnection(ctx context.Context, t domain.Tenant, in ValidateConnectionIn) (ValidOut, error) {
+	st, c, err := s.load(ctx, t, in.Body.ConnectionID)
+	if err != nil {
+		return ValidOut{}, err
+	}
+	_, err = s.fullConfig(ctx, st, c)
+	return ValidOut{err == nil}, err
+}
