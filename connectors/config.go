@@ -315,3 +315,21 @@ func (c Config) SameDestination(o Config) bool {
 	}
 	return true
 }
+
+// Destination returns the field that names where secrets are sent, and its value: an origin with scheme for a URL,
+// host:port for a host.
+func (c Config) Destination() (field, address string) {
+	for _, f := range c.def.Fields {
+		if !f.Destination {
+			continue
+		}
+		switch v, _ := c.values[f.Name].(string); {
+		case f.Kind == KindURL:
+			return f.Name, v
+		case f.Kind == KindHost:
+			port, _ := c.values["port"].(int)
+			return f.Name, net.JoinHostPort(v, strconv.Itoa(port))
+		}
+	}
+	return "", ""
+}

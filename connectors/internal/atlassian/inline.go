@@ -1,0 +1,244 @@
+package atlassian
+
+import (
+	"cmp"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// emphasis is a set of marks that Markdown knows.
+type emphasis uint8
+
+const (
+	strong emphasis = 1 << iota
+	em
+	strike
+)
+
+// delimiters are the emphases from the outside in, with what surrounds them.
+var delimiters = []struct {
+	mark emphasis
+	text string
+}{{strong, "**"}, {em, "*"}, {strike, "~~"}}
+
+// segment is a piece of a line with the same marks throughout. A literal one is Markdown already.
+type segment struct {
+	text    string
+	link    string
+	marks   emphasis
+	literal bool
+}
+
+// inline returns inline nodes as Markdown; a line end in it is a hard break.
+func inline(nodes []*node) string {
+	segs := appendSegments(nil, nodes, segment{})
+	for i := range segs {
+		if !segs[i].literal {
+			segs[i].text = escape(segs[i].text, before(segs, i), after(segs, i), segs[i].link != "")
+		}
+	}
+	return joinLinks(segs)
+}
+
+// appendSegments appends the segments of nodes; style holds the marks that surround them.
+func appendSegments(segs []segment, nodes []*node, style segment) []segment {
+	for _, n := range nodes {
+		style := n.style(style)
+		switch n.kind {
+		case "hardBreak":
+			segs = append(segs, lineEnd)
+		case "media", "mediaInline":
+			segs = append(segs, n.media(style))
+		case "inlineCard", "blockCard", "embedCard":
+			segs = append(segs, n.card(style))
+		default:
+			if s := n.inlineText(); s != "" {
+				segs = appendText(segs, n, s, style)
+			}
+			segs = appendSegments(segs, n.content, style)
+		}
+	}
+	return segs
+}
+
+var lineEnd = segment{text: "\n", literal: true}
+
+func appendText(segs []segment, n *node, s string, style segment) []segment {
+	if _, code := n.has("code"); code {
+		style.text, style.literal = codeSpan(s), true
+		return append(segs, style)
+	}
+	for i, line := range strings.Split(visible(s), "\n") {
+		if i > 0 {
+			segs = append(segs, lineEnd)
+		}
+		if line != "" {
+			style.text = line
+			segs = append(segs, style)
+		}
+	}
+	return segs
+}
+
+// style returns the marks of a node on top of those around it.
+func (n *node) style(around segment) segment {
+	for _, m := range n.marks {
+		switch m.kind {
+		case "strong":
+			around.marks |= strong
+		case "em":
+			around.marks |= em
+		case "strike":
+			around.marks |= strike
+		case "link":
+			around.link = destination(m.value)
+		}
+	}
+	return around
+}
+
+// inlineText returns what an inline node without content of its own shows.
+func (n *node) inlineText() string {
+	switch n.kind {
+	case "text":
+		return n.text
+	case "mention":
+		return "@" + strings.TrimPrefix(cmp.Or(n.attr("text"), n.attr("id")), "@")
+	case "emoji":
+		return cmp.Or(n.attr("text"), n.attr("shortName"))
+	case "date":
+		if t, ok := ParseTime(n.attr("timestamp")); ok {
+			return t.Format(time.DateOnly)
+		}
+		return n.attr("timestamp")
+	}
+	if len(n.content) > 0 {
+		return ""
+	}
+	return cmp.Or(n.text, n.attr("text"))
+}
+
+func (n *node) media(style segment) segment {
+	name := cmp.Or(n.attr("alt"), n.attr("__fileName"), n.attr("fileName"), n.attr("filename"))
+	if url := destination(n.attr("url")); url != "" {
+		style.literal = true
+		style.text = "![" + escape(visible(name), 0, 0, true) + "](" + url + ")"
+		return style
+	}
+	style.text = "(attachment)"
+	if name != "" {
+		style.text = "(attachment: " + visible(name) + ")"
+	}
+	return style
+}
+
+func (n *node) card(style segment) segment {
+	data, _ := n.attrs["data"].(map[string]any)
+	url, _ := data["url"].(string)
+	url = cmp.Or(n.attr("url"), url)
+	style.link, style.text = destination(url), visible(url)
+	return style
+}
+
+// joinLinks joins segments, runs with the same link within one link.
+func joinLinks(segs []segment) string {
+	var b strings.Builder
+	for len(segs) > 0 {
+		n := 1
+		for n < len(segs) && segs[n].link == segs[0].link && segs[n] != lineEnd && segs[0] != lineEnd {
+			n++
+		}
+		text := joinMarks(segs[:n], 0)
+		if url := segs[0].link; url != "" {
+			b.WriteString(outside(text, func(s string) string { return link(s, url) }))
+		} else {
+			b.WriteString(text)
+		}
+		segs = segs[n:]
+	}
+	return b.String()
+}
+
+// joinMarks joins segments, runs with the same mark within one pair of delimiters, from the given level inwards.
+func joinMarks(segs []segment, level int) string {
+	var b strings.Builder
+	if level == len(delimiters) {
+		for _, s := range segs {
+			b.WriteString(s.text)
+		}
+		return b.String()
+	}
+	d := delimiters[level]
+	for len(segs) > 0 {
+		n := 1
+		for n < len(segs) && segs[n].marks&d.mark == segs[0].marks&d.mark {
+			n++
+		}
+		text := joinMarks(segs[:n], level+1)
+		if segs[0].marks&d.mark != 0 {
+			text = outside(text, func(s string) string { return d.text + s + d.text })
+		}
+		b.WriteString(text)
+		segs = segs[n:]
+	}
+	return b.String()
+}
+
+// outside applies f to text without the spaces around it: next to a space, a delimiter does not delimit.
+func outside(text string, f func(string) string) string {
+	core := strings.TrimSpace(text)
+	if core == "" {
+		return text
+	}
+	start := strings.Index(text, core)
+	return text[:start] + f(core) + text[start+len(core):]
+}
+
+func link(text, url string) string {
+	bare := strings.NewReplacer(`\`, "").Replace(text)
+	if bare == url && (strings.Contains(url, "://") || strings.HasPrefix(url, "mailto:")) {
+		return "<" + url + ">"
+	}
+	return "[" + text + "](" + url + ")"
+}
+
+// destination returns an address that can stand in a Markdown link, "" for one that must not be followed.
+func destination(href string) string {
+	var b strings.Builder
+	for _, r := range href {
+		switch {
+		case unicode.IsControl(r):
+		case strings.ContainsRune(` ()<>"\`+"`", r):
+			b.WriteString("%" + strings.ToUpper(hex(byte(r))))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	s := strings.TrimPrefix(b.String(), "%20")
+	scheme, _, _ := strings.Cut(strings.ToLower(s), ":")
+	switch strings.TrimSpace(scheme) {
+	case "javascript", "vbscript", "data":
+		return ""
+	}
+	return s
+}
+
+func hex(b byte) string {
+	const digits = "0123456789abcdef"
+	return string([]byte{digits[b>>4], digits[b&15]})
+}
+
+// visible drops control characters but for tabs and line ends.
+func visible(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r', r == '\u2028':
+			return '\n'
+		case r != '\n' && r != '\t' && unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,120 @@
+// Package postgres connects PostgreSQL: its tables and views are containers, their rows are items.
+//
+// Every statement runs in a READ ONLY transaction with statement, lock and idle timeouts that are set inside the
+// transaction, so that it works through a pooler that hands out a server connection per transaction. Nothing but the
+// checked fields of the configuration decides where and how to connect: no PG* environment, password file, service
+// file, socket or fallback to plaintext.
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+//go:embed help.md
+var help string
+
+// Definition describes the PostgreSQL connector.
+var Definition = connectors.Definition{
+	ID:      "postgres",
+	Name:    "PostgreSQL",
+	Group:   connectors.GroupDB,
+	Summary: "Tables, partitioned and foreign tables, views and materialised views of a PostgreSQL database, and their rows.",
+	Help:    help,
+
+	Fields: fields,
+	Auth: []connectors.AuthMethod{{
+		ID: "password", Name: "User and password", Scheme: connectors.SchemeDriver, User: "user", Secret: "password",
+		Help: "A role of the database that may only read; the page of this connector shows how to make one.",
+	}},
+
+	Container: "table",
+	Item:      "row",
+	Filters:   []string{connectors.CapUpdatedAfter},
+	Expand:    expand,
+	Driver:    (*Driver)(nil),
+	New:       newDriver,
+}
+
+var (
+	_ connectors.ContainerLister = (*Driver)(nil)
+	_ connectors.ItemLister      = (*Driver)(nil)
+)
+
+// lockTimeout is how long a statement waits for a table that another session has locked.
+const lockTimeout = 5 * time.Second
+
+// Driver reads one PostgreSQL database. It holds up to four connections, opened when first needed; Close ends them.
+type Driver struct {
+	pool    *pool
+	changes changeColumns
+	cache   relationCache
+
+	host, port, database, user string
+	sslmode                    string
+	statementTimeout           time.Duration
+	lockTimeout                time.Duration
+}
+
+// New builds the driver from its configuration; it opens no connection.
+func newDriver(env connectors.Env) (connectors.Driver, error) {
+	c := env.Config
+	tlsConfig, err := tlsFor(c.String("sslmode"), c.String("host"), c.String("ssl_root_cert"))
+	if err != nil {
+		return nil, err
+	}
+	changes, fault := parseChangeColumns(c.String("updated_column"), c.List("updated_columns"))
+	if fault != "" {
+		return nil, connectors.InvalidFields(connectors.Fault{Field: "updated_columns", Message: fault})
+	}
+	d := &Driver{
+		changes:          changes,
+		cache:            relationCache{now: env.Now},
+		host:             c.String("host"),
+		port:             strconv.Itoa(c.Int("port")),
+		database:         c.String("database"),
+		user:             c.String("user"),
+		sslmode:          c.String("sslmode"),
+		statementTimeout: time.Duration(c.Int("statement_timeout")) * time.Second,
+		lockTimeout:      lockTimeout,
+	}
+	if env.Now == nil {
+		d.cache.now = time.Now
+	}
+	d.pool = newPool(target{
+		dial: env.Dial, host: d.host, port: c.Int("port"), database: d.database, user: d.user,
+		password: c.Secret("password"), tls: tlsConfig, channelBinding: c.String("channel_binding"),
+	})
+	return d, nil
+}
+
+// Close ends every connection and the work that is under way; it returns when no goroutine is left.
+func (d *Driver) Close() error {
+	d.pool.close()
+	return nil
+}
+
+// address is where the server is, as host:port.
+func (d *Driver) address() string { return net.JoinHostPort(d.host, d.port) }
+
+// Probe logs in and tells who is connected to what. It warns of plaintext connections, unverified servers, roles that
+// may write everything, and roles that may read nothing.
+func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
+	var p probe
+	err := d.read(ctx, []statement{{sql: probeSQL}}, func() { p = probe{} }, p.take)
+	if err != nil {
+		return connectors.ProbeResult{}, err
+	}
+	return connectors.ProbeResult{
+		Instance: connectors.Instance{
+			Name: p.database, URL: d.address(), Version: p.version, Type: p.kind(),
+		},
+		Account:  connectors.Account{ID: p.user, Name: p.user},
+		Warnings: append(d.transportWarnings(), p.warnings()...),
+	}, nil
+}

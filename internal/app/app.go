@@ -1,0 +1,168 @@
+// Package app puts the parts of ucf together. It is the only package that knows every implementation, and it opens
+// nothing before it is used: a command that needs no store opens none, and one that seals nothing makes no key.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/all"
+	"github.com/unified-connector/ucf/internal/config"
+	"github.com/unified-connector/ucf/internal/httpapi"
+	"github.com/unified-connector/ucf/internal/secret"
+	"github.com/unified-connector/ucf/internal/service"
+	"github.com/unified-connector/ucf/internal/store"
+	"github.com/unified-connector/ucf/internal/store/sqlitestore"
+)
+
+// Options say how the parts are put together.
+type Options struct {
+	// Operator says that the caller is the operator of the command line, whose own hosts may be private ones.
+	Operator bool
+	Version  string
+	// Timeout bounds one request to a provider; zero for the transport's own bound.
+	Timeout time.Duration
+	// Log gets what happens; nil for nobody.
+	Log *slog.Logger
+	// Warn is told, once, what an operator should know; nil for nobody.
+	Warn func(message string)
+}
+
+// App is ucf, put together.
+type App struct {
+	Service *service.Service
+	Config  *config.Config
+
+	options Options
+	metrics *httpapi.Metrics
+	keeper  func() (*secret.Keeper, error)
+	store   *lazyStore
+}
+
+// Build puts ucf together. It opens nothing.
+func Build(cfg *config.Config, o Options) *App {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log}}
+	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return openKeeper(cfg, o.Warn) })
+	a.Service = service.New(service.Deps{
+		Definitions: all.Definitions(), Store: a.store.open, Keeper: lazyKeeper{a.keeper},
+		Outbound: newOutbound(cfg, o, a.observe), Log: o.Log, Version: o.Version, Operator: o.Operator,
+	})
+	return a
+}
+
+// Handler returns the HTTP backend. Requests to providers are counted in its metrics from then on.
+func (a *App) Handler() http.Handler {
+	a.metrics = httpapi.NewMetrics()
+	return httpapi.New(a.apiOptions(a.metrics))
+}
+
+func (a *App) apiOptions(m *httpapi.Metrics) httpapi.Options {
+	return httpapi.Options{
+		Service: a.Service, Name: a.Config.AppName, Description: a.Config.AppDescription, Version: a.options.Version,
+		Prefix: a.Config.APIPrefix, PublicURL: a.Config.PublicURL, Listen: a.Config.Listen, Log: a.options.Log, Metrics: m,
+	}
+}
+
+// Close closes what was opened.
+func (a *App) Close() error { return a.store.close() }
+
+// openKeeper returns the keeper of ENCRYPTION_KEY, or of the key file, which is made where there is none.
+func openKeeper(cfg *config.Config, warn func(string)) (*secret.Keeper, error) {
+	keys := cfg.EncryptionKey
+	if keys.IsZero() {
+		if cfg.ConfigDir == "" {
+			return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep an encryption key in: set ENCRYPTION_KEY, or XDG_CONFIG_HOME")
+		}
+		loaded, made, err := secret.LoadFile(cfg.KeyFile())
+		if err != nil {
+			return nil, err
+		}
+		if made {
+			warn("an encryption key was made in " + cfg.KeyFile() + ": back it up, apart from the data; without it stored credentials are lost")
+		}
+		keys = loaded
+	}
+	return secret.Parse(keys)
+}
+
+// lazyKeeper seals with a keeper that is opened on first use.
+type lazyKeeper struct {
+	keeper func() (*secret.Keeper, error)
+}
+
+// Seal implements [connectors.Sealer].
+func (k lazyKeeper) Seal(purpose string, plain []byte) (string, error) {
+	keeper, err := k.keeper()
+	if err != nil {
+		return "", err
+	}
+	return keeper.Seal(purpose, plain)
+}
+
+// Open implements [connectors.Sealer].
+func (k lazyKeeper) Open(purpose, sealed string) ([]byte, error) {
+	keeper, err := k.keeper()
+	if err != nil {
+		return nil, err
+	}
+	return keeper.Open(purpose, sealed)
+}
+
+// KeyIDs implements [service.Keeper].
+func (k lazyKeeper) KeyIDs() ([]string, error) {
+	keeper, err := k.keeper()
+	if err != nil {
+		return nil, err
+	}
+	return keeper.KeyIDs(), nil
+}
+
+// lazyStore is the embedded store, opened on first use. A failure is not kept: the next caller tries again, so that
+// a server whose disk was full for a while recovers by itself.
+type lazyStore struct {
+	path, dir string
+	log       *slog.Logger
+
+	mu     sync.Mutex
+	opened store.Store
+	closed bool
+}
+
+func (l *lazyStore) open(ctx context.Context) (store.Store, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.opened != nil:
+		return l.opened, nil
+	case l.closed:
+		return nil, connectors.Errorf(connectors.Unavailable, "ucf is shutting down")
+	case l.dir == "":
+		return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep data in: set UCF_DATA_DIR")
+	}
+	st, err := sqlitestore.Open(ctx, l.path, l.log)
+	if err != nil {
+		return nil, err
+	}
+	l.opened = st
+	return st, nil
+}
+
+func (l *lazyStore) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.opened == nil {
+		return nil
+	}
+	return l.opened.Close()
+}
