@@ -86,17 +86,17 @@ func (d *Driver) coded(ctx context.Context, err error) error {
 	if d.pool.ctx.Err() != nil {
 		return errClosed
 	}
-	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+	if err := ctx.Err(); err != nil {
 		return connectors.AsError(err)
 	}
 	if state := sqlState(err); state != "" {
 		return d.ofState(state, err)
 	}
-	return d.ofConnection(ctx, err)
+	return d.ofConnection(err)
 }
 
 // ofConnection codes what went wrong before or beside the server's own answers.
-func (d *Driver) ofConnection(ctx context.Context, err error) error {
+func (d *Driver) ofConnection(err error) error {
 	var cert *tls.CertificateVerificationError
 	var tooLong *pgproto3.ExceededMaxBodyLenErr
 	var opErr *net.OpError
@@ -104,7 +104,7 @@ func (d *Driver) ofConnection(ctx context.Context, err error) error {
 		return connectors.Wrap(code, cause(err), format, args...)
 	}
 	switch {
-	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
 		return wrap(connectors.Timeout, "PostgreSQL at %s did not answer in time; check host, port and firewall, or try again", d.address())
 	case errors.Is(err, errNoTLS):
 		return wrap(connectors.ProviderError, "PostgreSQL at %s offers no TLS, which sslmode %s demands; turn TLS on in the server, or set sslmode to disable if the network is trusted", d.address(), d.sslmode)

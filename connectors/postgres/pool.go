@@ -189,11 +189,11 @@ func (p *pool) cut() {
 func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	ctx, cancel := p.bound(ctx)
 	defer cancel()
-	config, err := baseConfig()
+	base, err := baseConfig()
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Internal, err, "the PostgreSQL client could not be set up")
 	}
-	to := p.to
+	config, to := base.Copy(), p.to
 	config.Host, config.Port = to.host, uint16(to.port) //nolint:gosec // the configuration bounds the port
 	config.Database, config.User, config.Password = to.database, to.user, to.password.Reveal()
 	config.TLSConfig = to.tls
@@ -251,17 +251,13 @@ const neutral = "host=localhost port=5432 user=x password=x dbname=x sslmode=dis
 	"sslrootcert='' sslcert='' sslkey='' passfile='' connect_timeout=0 target_session_attrs=any min_protocol_version=3.0 " +
 	"max_protocol_version=3.0 channel_binding=prefer require_auth=''"
 
-var envMu sync.Mutex
-
 // baseConfig returns a pgconn configuration that owes nothing to the environment. pgconn insists on making it itself,
 // and a PGSERVICE that names no service makes it fail, so that variable is hidden from it.
-func baseConfig() (*pgconn.Config, error) {
-	envMu.Lock()
+var baseConfig = sync.OnceValues(func() (*pgconn.Config, error) {
 	if service, ok := os.LookupEnv("PGSERVICE"); ok {
 		_ = os.Unsetenv("PGSERVICE")
-		defer os.Setenv("PGSERVICE", service)
+		defer func() { _ = os.Setenv("PGSERVICE", service) }()
 	}
-	defer envMu.Unlock()
 	c, err := pgconn.ParseConfig(neutral)
 	if err != nil {
 		return nil, err
@@ -278,4 +274,4 @@ func baseConfig() (*pgconn.Config, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
 	return c, nil
-}
+})

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,7 +39,7 @@ type Config struct {
 	// Sources tells where each setting came from: "flag", "environment", ".env", "config file" or "default".
 	Sources map[string]string
 
-	environ map[string]string
+	getenv func(string) string // a function, so that printing a Config does not print the environment
 }
 
 // AllowedHost is a private or loopback host that may be called: by one tenant, or by all when Tenant is empty.
@@ -55,7 +56,7 @@ type Source struct {
 
 // Load reads the settings. All faults are reported together, as invalid_request with Details "fields".
 func Load(s Source) (*Config, error) {
-	c := &Config{Sources: map[string]string{}, environ: map[string]string{}}
+	c := &Config{Sources: map[string]string{}}
 	var faults []connectors.Fault
 	fault := func(field string, err error) {
 		if err != nil {
@@ -68,11 +69,7 @@ func Load(s Source) (*Config, error) {
 	file, err := c.readFile(s)
 	fault("config", err)
 	environ := environMap(s.Environ)
-	for _, layer := range []map[string]string{dotenv, environ} {
-		for k, v := range layer {
-			c.environ[k] = v
-		}
-	}
+	c.getenv = func(name string) string { return cmp.Or(environ[name], dotenv[name]) }
 	layers := []layer{{"flag", s.Flags}, {"environment", environ}, {".env", dotenv}, {"config file", file}}
 	faults = append(faults, c.apply(layers)...)
 	for name := range file {
@@ -121,7 +118,7 @@ func (c *Config) apply(layers []layer) []connectors.Fault {
 }
 
 // Getenv returns a variable of the environment or, where it has none, of the .env file that was read.
-func (c *Config) Getenv(name string) string { return c.environ[name] }
+func (c *Config) Getenv(name string) string { return c.getenv(name) }
 
 // KeyFile returns the path of the key that is made where ENCRYPTION_KEY is empty.
 func (c *Config) KeyFile() string { return filepath.Join(c.ConfigDir, "encryption.key") }

@@ -22,19 +22,24 @@ var delimiters = []struct {
 	text string
 }{{strong, "**"}, {em, "*"}, {strike, "~~"}}
 
-// segment is a piece of a line with the same marks throughout. A literal one is Markdown already.
+// segment is a piece of a line with the same marks throughout. A literal one is Markdown already, but for the
+// backticks of code.
 type segment struct {
 	text    string
 	link    string
 	marks   emphasis
 	literal bool
+	code    bool
 }
 
 // inline returns inline nodes as Markdown; a line end in it is a hard break.
 func inline(nodes []*node) string {
 	segs := appendSegments(nil, nodes, segment{})
 	for i := range segs {
-		if !segs[i].literal {
+		switch {
+		case segs[i].code:
+			segs[i].text = codeSpan(segs[i].text)
+		case !segs[i].literal:
 			segs[i].text = escape(segs[i].text, before(segs, i), after(segs, i), segs[i].link != "")
 		}
 	}
@@ -66,8 +71,8 @@ var lineEnd = segment{text: "\n", literal: true}
 
 func appendText(segs []segment, n *node, s string, style segment) []segment {
 	if _, code := n.has("code"); code {
-		style.text, style.literal = codeSpan(s), true
-		return append(segs, style)
+		style.text, style.literal, style.code = s, true, true
+		return appendCode(segs, style)
 	}
 	for i, line := range strings.Split(visible(s), "\n") {
 		if i > 0 {
@@ -79,6 +84,15 @@ func appendText(segs []segment, n *node, s string, style segment) []segment {
 		}
 	}
 	return segs
+}
+
+// appendCode joins code that follows code: two spans in a row would be read as one with backticks inside.
+func appendCode(segs []segment, s segment) []segment {
+	if n := len(segs); n > 0 && segs[n-1].code && segs[n-1].link == s.link && segs[n-1].marks == s.marks {
+		segs[n-1].text += s.text
+		return segs
+	}
+	return append(segs, s)
 }
 
 // style returns the marks of a node on top of those around it.
@@ -196,7 +210,7 @@ func outside(text string, f func(string) string) string {
 }
 
 func link(text, url string) string {
-	bare := strings.NewReplacer(`\`, "").Replace(text)
+	bare := strings.ReplaceAll(text, `\`, "")
 	if bare == url && (strings.Contains(url, "://") || strings.HasPrefix(url, "mailto:")) {
 		return "<" + url + ">"
 	}
@@ -206,7 +220,7 @@ func link(text, url string) string {
 // destination returns an address that can stand in a Markdown link, "" for one that must not be followed.
 func destination(href string) string {
 	var b strings.Builder
-	for _, r := range href {
+	for _, r := range strings.TrimSpace(href) {
 		switch {
 		case unicode.IsControl(r):
 		case strings.ContainsRune(` ()<>"\`+"`", r):
@@ -215,9 +229,9 @@ func destination(href string) string {
 			b.WriteRune(r)
 		}
 	}
-	s := strings.TrimPrefix(b.String(), "%20")
+	s := b.String()
 	scheme, _, _ := strings.Cut(strings.ToLower(s), ":")
-	switch strings.TrimSpace(scheme) {
+	switch scheme {
 	case "javascript", "vbscript", "data":
 		return ""
 	}

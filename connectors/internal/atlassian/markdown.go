@@ -20,6 +20,7 @@ type printer struct {
 	lines  int
 	cell   bool // within a table cell, which is one line and knows no blocks
 	limit  int
+	cut    bool // something was left out for its size
 }
 
 // markdown returns a document as Markdown without a line end at its end.
@@ -33,7 +34,7 @@ func markdown(nodes []*node) string {
 	return s
 }
 
-func (p *printer) full() bool { return p.out.Len() > p.limit }
+func (p *printer) full() bool { return p.cut || p.out.Len() > p.limit }
 
 // line writes one line of Markdown, which ends with two spaces for a hard break.
 func (p *printer) line(s string) {
@@ -60,7 +61,7 @@ func (p *printer) line(s string) {
 
 // within runs f with a marker before the first line and another before all further ones.
 func (p *printer) within(first, rest string, f func()) {
-	outer := p.prefix
+	outer, pending, before := p.prefix, p.first, p.lines
 	head := outer + first
 	if p.first != nil {
 		head = *p.first + first
@@ -71,6 +72,9 @@ func (p *printer) within(first, rest string, f func()) {
 	p.prefix = outer + rest
 	f()
 	p.prefix = outer
+	if p.lines == before {
+		p.first = pending
+	}
 }
 
 // blocks writes nodes one after the other, with a blank line between them unless they are tight. Inline nodes among
@@ -83,10 +87,8 @@ func (p *printer) blocks(nodes []*node, tight bool) {
 			n++
 		}
 		before := p.lines
-		p.gap = nil
-		if written && !(tight && n == 0 && isList(nodes[0])) {
-			gap := p.prefix
-			p.gap = &gap
+		if written {
+			p.due(!tight || n > 0 || !isList(nodes[0]))
 		}
 		if n > 0 {
 			p.paragraph(inline(nodes[:n]))
@@ -97,7 +99,18 @@ func (p *printer) blocks(nodes []*node, tight bool) {
 		}
 		written = written || p.lines > before
 	}
+	if written {
+		p.gap = nil
+	}
+}
+
+// due has a blank line stand before the next line, or not.
+func (p *printer) due(blank bool) {
 	p.gap = nil
+	if blank {
+		gap := p.prefix
+		p.gap = &gap
+	}
 }
 
 func isList(n *node) bool {

@@ -3,13 +3,13 @@ package atlassian
 import "strings"
 
 // maxColumns bounds how wide a cell or a table may claim to be.
-const maxColumns = 100
+const maxColumns = 1000
 
 // table writes a table. Its first row is the header where it consists of header cells, else the header is empty. A
 // cell that spans rows or columns is followed by empty ones.
 func (p *printer) table(n *node) {
 	var rows [][]string
-	header := false
+	header, cut := false, false
 	grid := &grid{}
 	for _, row := range n.content {
 		if row.kind != "tableRow" || p.full() {
@@ -19,7 +19,15 @@ func (p *printer) table(n *node) {
 			header = isHeader(row)
 		}
 		rows = append(rows, grid.row(row, p))
+		if cut = cut || grid.size > p.limit; cut {
+			break
+		}
 	}
+	p.rows(rows, header, grid.width)
+	p.cut = p.cut || cut
+}
+
+func (p *printer) rows(rows [][]string, header bool, width int) {
 	if len(rows) == 0 {
 		return
 	}
@@ -33,9 +41,9 @@ func (p *printer) table(n *node) {
 		rows = append([][]string{{}}, rows...)
 	}
 	for i, r := range rows {
-		p.row(r, grid.width)
+		p.row(r, width)
 		if i == 0 {
-			p.line("|" + strings.Repeat(" --- |", grid.width))
+			p.line("|" + strings.Repeat(" --- |", width))
 		}
 	}
 }
@@ -64,6 +72,7 @@ func (p *printer) row(cells []string, width int) {
 // grid places cells in columns.
 type grid struct {
 	width int
+	size  int // of all cells, in bytes of Markdown
 	held  [maxColumns]int // rows for which a cell from above still holds the column
 }
 
@@ -72,6 +81,7 @@ func (g *grid) row(row *node, p *printer) []string {
 	next := func() bool { // moves on to the next free column
 		for len(cells) < maxColumns && g.held[len(cells)] > 0 {
 			g.held[len(cells)]--
+			g.size += len(" |")
 			cells = append(cells, "")
 		}
 		return len(cells) < maxColumns
@@ -91,6 +101,7 @@ func (g *grid) row(row *node, p *printer) []string {
 				text = ""
 			}
 			cells = append(cells, text)
+			g.size += len(text) + len(" |")
 		}
 	}
 	next()
