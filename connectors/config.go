@@ -1,23 +1,16 @@
 package connectors
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // authMethodField is the configuration field that every connector has: the id of the auth method.
 const authMethodField = "auth_method"
-
-// maxValueLen bounds one value of a configuration, in bytes.
-const maxValueLen = 16 << 10
 
 // Config is a checked configuration of one connector.
 type Config struct {
@@ -106,152 +99,6 @@ func (c *Config) take(f Field, v any) string {
 	return fault
 }
 
-func (f Field) parse(v any) (any, string) {
-	switch f.Kind {
-	case KindInt:
-		return f.parseInt(v)
-	case KindBool:
-		b, err := strconv.ParseBool(fmt.Sprint(v))
-		if err != nil {
-			return nil, "must be true or false"
-		}
-		return b, ""
-	case KindList:
-		return parseList(v)
-	}
-	s, ok := v.(string)
-	if !ok {
-		return nil, "must be a text"
-	}
-	if fault := badText(s, f.Kind == KindSecret); fault != "" {
-		return nil, fault
-	}
-	if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
-		return nil, "must be one of " + strings.Join(f.Enum, ", ")
-	}
-	switch f.Kind {
-	case KindSecret:
-		return NewSecret(s), ""
-	case KindURL:
-		return parseURL(s)
-	case KindHost:
-		return parseHost(s)
-	}
-	return s, ""
-}
-
-func (f Field) parseInt(v any) (any, string) {
-	var n int
-	var err error
-	switch v := v.(type) {
-	case int:
-		n = v
-	case float64:
-		n, err = strconv.Atoi(strconv.FormatFloat(v, 'f', -1, 64))
-	case string, json.Number:
-		n, err = strconv.Atoi(fmt.Sprint(v))
-	default:
-		return nil, "must be a whole number"
-	}
-	if err != nil {
-		return nil, "must be a whole number"
-	}
-	if (f.Min != 0 || f.Max != 0) && (n < f.Min || n > f.Max) {
-		return nil, fmt.Sprintf("must be between %d and %d", f.Min, f.Max)
-	}
-	return n, ""
-}
-
-func parseList(v any) (any, string) {
-	var list []string
-	switch v := v.(type) {
-	case string:
-		for s := range strings.SplitSeq(v, ",") {
-			list = append(list, strings.TrimSpace(s))
-		}
-	case []string:
-		list = v
-	case []any:
-		for _, e := range v {
-			s, ok := e.(string)
-			if !ok {
-				return nil, "must be a list of texts"
-			}
-			list = append(list, s)
-		}
-	default:
-		return nil, "must be a list of texts"
-	}
-	for _, s := range list {
-		if fault := badText(s, false); fault != "" {
-			return nil, "an entry " + fault
-		}
-	}
-	return list, ""
-}
-
-// badText says what makes s unfit for a configuration value: a value that ends in a header, a URL or a query must
-// not carry control characters. A secret is taken as it is but for NUL and line ends.
-func badText(s string, secret bool) string {
-	switch {
-	case len(s) > maxValueLen:
-		return fmt.Sprintf("is longer than %d bytes", maxValueLen)
-	case !utf8.ValidString(s):
-		return "is not valid UTF-8"
-	case secret && strings.ContainsAny(s, "\x00\r\n"):
-		return "holds a line end or NUL; was a newline pasted with it?"
-	case !secret && strings.ContainsFunc(s, unicode.IsControl):
-		return "holds a control character"
-	case strings.TrimSpace(s) == "":
-		return "is blank"
-	}
-	return ""
-}
-
-func parseURL(s string) (any, string) {
-	u, err := url.Parse(strings.TrimSpace(s))
-	switch {
-	case err != nil:
-		return nil, "is not a URL"
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, "must begin with https://"
-	case u.User != nil:
-		return nil, "must not hold a user name or password; they have fields of their own"
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, "must not hold a query (the part after ?)"
-	case u.Fragment != "" || strings.Contains(s, "#"):
-		return nil, "must not hold a fragment (the part after #)"
-	case u.Hostname() == "" || u.Opaque != "":
-		return nil, "names no host"
-	}
-	if _, fault := parseHost(u.Hostname()); fault != "" {
-		return nil, fault
-	}
-	if p := u.Port(); p != "" || strings.HasSuffix(u.Host, ":") {
-		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return nil, "names an impossible port"
-		}
-	}
-	u.Host = strings.ToLower(u.Host)
-	u.Path = strings.TrimRight(u.Path, "/")
-	u.RawPath = strings.TrimRight(u.RawPath, "/")
-	return u.String(), ""
-}
-
-func parseHost(s string) (any, string) {
-	if net.ParseIP(s) != nil {
-		return s, ""
-	}
-	s = strings.ToLower(strings.TrimSuffix(s, "."))
-	bad := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
-	}
-	if s == "" || len(s) > 253 || strings.ContainsFunc(s, bad) || strings.Contains(s, "..") {
-		return nil, "is not a host name"
-	}
-	return s, ""
-}
-
 // AuthMethod returns the auth method that the configuration chose.
 func (c Config) AuthMethod() AuthMethod { return c.method }
 
@@ -323,10 +170,11 @@ func (c Config) Destination() (field, address string) {
 		if !f.Destination {
 			continue
 		}
-		switch v, _ := c.values[f.Name].(string); {
-		case f.Kind == KindURL:
+		v, _ := c.values[f.Name].(string)
+		switch f.Kind {
+		case KindURL:
 			return f.Name, v
-		case f.Kind == KindHost:
+		case KindHost:
 			port, _ := c.values["port"].(int)
 			return f.Name, net.JoinHostPort(v, strconv.Itoa(port))
 		}

@@ -22,7 +22,25 @@ func (d *Definition) Schema() map[string]any {
 }
 
 func (f Field) schema() map[string]any {
-	s := map[string]any{"type": "string", "title": f.Label, "description": f.Help}
+	s := map[string]any{"title": f.Label, "description": f.Help}
+	f.schemaType(s)
+	if len(f.Enum) > 0 {
+		s["enum"] = f.Enum
+	}
+	if f.Default != "" {
+		s["default"] = f.typed(f.Default)
+	}
+	if f.Example != "" && f.Kind != KindSecret {
+		s["examples"] = []any{f.typed(f.Example)}
+	}
+	if len(f.Methods) > 0 {
+		s["x-auth-methods"] = f.Methods
+	}
+	return s
+}
+
+func (f Field) schemaType(s map[string]any) {
+	s["type"] = "string"
 	switch f.Kind {
 	case KindInt:
 		s["type"] = "integer"
@@ -38,19 +56,6 @@ func (f Field) schema() map[string]any {
 	case KindSecret:
 		s["writeOnly"], s["x-secret"], s["format"] = true, true, "password"
 	}
-	if len(f.Enum) > 0 {
-		s["enum"] = f.Enum
-	}
-	if f.Default != "" {
-		s["default"] = f.typed(f.Default)
-	}
-	if f.Example != "" && f.Kind != KindSecret {
-		s["examples"] = []any{f.typed(f.Example)}
-	}
-	if len(f.Methods) > 0 {
-		s["x-auth-methods"] = f.Methods
-	}
-	return s
 }
 
 // typed turns a text of the definition into the JSON value that users write.

@@ -10,32 +10,56 @@ import (
 )
 
 var fields = []connectors.Field{
-	{Name: "dsn", Label: "Connection string", Kind: connectors.KindSecret, Shorthand: true, Destination: true,
-		Help: "postgres://user:password@host:5432/database?sslmode=verify-full, or host=… dbname=… user=…; instead of the fields below."},
-	{Name: "host", Label: "Host", Kind: connectors.KindHost, Required: true, Destination: true, Example: "db.example.com",
-		Help: "Host name or address of the server; sockets are not used."},
-	{Name: "port", Label: "Port", Kind: connectors.KindInt, Default: "5432", Min: 1, Max: 65535, Destination: true, Example: "5432",
-		Help: "TCP port of the server or of its pooler."},
-	{Name: "database", Label: "Database", Kind: connectors.KindString, Required: true, Example: "app",
-		Help: "Database whose tables are read."},
-	{Name: "user", Label: "User", Kind: connectors.KindString, Required: true, Example: "ucf",
-		Help: "Role to log in as; it needs to read and nothing more."},
-	{Name: "password", Label: "Password", Kind: connectors.KindSecret, Required: true,
-		Help: "Password of the role."},
-	{Name: "sslmode", Label: "TLS mode", Kind: connectors.KindString, Default: "verify-full", Destination: true, Example: "verify-full",
+	{
+		Name: "dsn", Label: "Connection string", Kind: connectors.KindSecret, Shorthand: true, Destination: true,
+		Help: "postgres://user:password@host:5432/database?sslmode=verify-full, or host=… dbname=… user=…; instead of the fields below.",
+	},
+	{
+		Name: "host", Label: "Host", Kind: connectors.KindHost, Required: true, Destination: true, Example: "db.example.com",
+		Help: "Host name or address of the server; sockets are not used.",
+	},
+	{
+		Name: "port", Label: "Port", Kind: connectors.KindInt, Default: "5432", Min: 1, Max: 65535, Destination: true, Example: "5432",
+		Help: "TCP port of the server or of its pooler.",
+	},
+	{
+		Name: "database", Label: "Database", Kind: connectors.KindString, Required: true, Example: "app",
+		Help: "Database whose tables are read.",
+	},
+	{
+		Name: "user", Label: "User", Kind: connectors.KindString, Required: true, Example: "ucf",
+		Help: "Role to log in as; it needs to read and nothing more.",
+	},
+	{
+		Name: "password", Label: "Password", Kind: connectors.KindSecret, Required: true,
+		Help: "Password of the role.",
+	},
+	{
+		Name: "sslmode", Label: "TLS mode", Kind: connectors.KindString, Default: "verify-full", Destination: true, Example: "verify-full",
 		Enum: []string{"verify-full", "verify-ca", "require", "disable"},
-		Help: "verify-full checks certificate and host name, verify-ca the certificate, require encrypts only, disable does not encrypt. There is no fallback from one to another."},
-	{Name: "ssl_root_cert", Label: "CA certificates", Kind: connectors.KindString, Destination: true,
-		Help: "PEM text of the certificate authorities to trust instead of the system's; line ends may be blanks or \\n."},
-	{Name: "channel_binding", Label: "Channel binding", Kind: connectors.KindString, Default: "prefer", Destination: true,
+		Help: "verify-full checks certificate and host name, verify-ca the certificate, require encrypts only, disable does not encrypt. There is no fallback from one to another.",
+	},
+	{
+		Name: "ssl_root_cert", Label: "CA certificates", Kind: connectors.KindString, Destination: true,
+		Help: "PEM text of the certificate authorities to trust instead of the system's; line ends may be blanks or \\n.",
+	},
+	{
+		Name: "channel_binding", Label: "Channel binding", Kind: connectors.KindString, Default: "prefer", Destination: true,
 		Enum: []string{"prefer", "require"},
-		Help: "require refuses a server that does not bind the login to the TLS connection."},
-	{Name: "updated_column", Label: "Change column", Kind: connectors.KindString, Example: "updated_at",
-		Help: "Column that tells when a row was changed, in every table that has it as a timestamp or date; needed for updatedAfter."},
-	{Name: "updated_columns", Label: "Change columns of single tables", Kind: connectors.KindList, Example: "public.orders=modified_on",
-		Help: "Exceptions as schema.table=column; an empty column means that the table has none."},
-	{Name: "statement_timeout", Label: "Statement timeout", Kind: connectors.KindInt, Default: "30", Min: 1, Max: 3600, Example: "30",
-		Help: "Seconds after which the server ends a statement."},
+		Help: "require refuses a server that does not bind the login to the TLS connection.",
+	},
+	{
+		Name: "updated_column", Label: "Change column", Kind: connectors.KindString, Example: "updated_at",
+		Help: "Column that tells when a row was changed, in every table that has it as a timestamp or date; needed for updatedAfter.",
+	},
+	{
+		Name: "updated_columns", Label: "Change columns of single tables", Kind: connectors.KindList, Example: "public.orders=modified_on",
+		Help: "Exceptions as schema.table=column; an empty column means that the table has none.",
+	},
+	{
+		Name: "statement_timeout", Label: "Statement timeout", Kind: connectors.KindInt, Default: "30", Min: 1, Max: 3600, Example: "30",
+		Help: "Seconds after which the server ends a statement.",
+	},
 }
 
 // expand replaces a DSN by the fields that it stands for, and checks what the fields' kinds cannot.

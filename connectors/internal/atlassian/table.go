@@ -72,7 +72,7 @@ func (p *printer) row(cells []string, width int) {
 // grid places cells in columns.
 type grid struct {
 	width int
-	size  int // of all cells, in bytes of Markdown
+	size  int             // of all cells, in bytes of Markdown
 	held  [maxColumns]int // rows for which a cell from above still holds the column
 }
 
