@@ -98,18 +98,28 @@ func expandDSN(raw map[string]any) string {
 	}
 	s, ok := v.(string)
 	if !ok {
+		quiet(raw)
 		return "must be a text"
 	}
 	parts, fault := parseDSN(s)
 	if fault != "" {
-		// The fields below would only repeat that they are missing.
-		for _, name := range []string{"host", "database", "user", "password"} {
-			if raw[name] == nil {
-				raw[name] = "unknown"
-			}
-		}
+		quiet(raw)
 		return fault
 	}
+	return adopt(raw, parts)
+}
+
+// quiet fills the fields that an unreadable dsn leaves empty, whose own faults would only repeat that.
+func quiet(raw map[string]any) {
+	for _, name := range []string{"host", "database", "user", "password"} {
+		if raw[name] == nil {
+			raw[name] = "unknown"
+		}
+	}
+}
+
+// adopt puts the parts of a dsn into the fields; it returns which of them say something else already.
+func adopt(raw map[string]any, parts map[string]string) string {
 	var twice []string
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		if old := raw[name]; old != nil && old != "" && fmt.Sprint(old) != parts[name] {

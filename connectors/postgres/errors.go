@@ -72,9 +72,25 @@ func mendable(err error) bool {
 func cause(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return fmt.Errorf("%s: SQLSTATE %s in %s", pg.Severity, pg.Code, pg.Routine)
+		return &serverError{pg.Severity, pg.Code, pg.Routine}
 	}
 	return errors.New(err.Error())
+}
+
+// serverError is the server's answer without the texts that may hold row values.
+type serverError struct{ severity, state, routine string }
+
+func (e *serverError) Error() string {
+	return fmt.Sprintf("%s: SQLSTATE %s in %s", e.severity, e.state, e.routine)
+}
+
+// stateOf returns the SQLSTATE of a coded error's cause, if it has one.
+func stateOf(err error) string {
+	var e *serverError
+	if errors.As(err, &e) {
+		return e.state
+	}
+	return ""
 }
 
 // coded turns a failure into an error with a code. An *connectors.Error, as the dial guard returns, passes as it is.

@@ -43,8 +43,10 @@ func (t target) verified() bool {
 type pool struct {
 	to    target
 	slots chan struct{}
-	ctx   context.Context // ends with the pool
+	ctx   context.Context // of all work; ends when the pool is closed
 	stop  context.CancelFunc
+	wire  context.Context // of all dialling; ends a little later, so that the server hears that the work has ended
+	sever context.CancelFunc
 	users sync.WaitGroup // connections that are lent or being torn down
 
 	mu     sync.Mutex
@@ -62,6 +64,7 @@ type idleConn struct {
 func newPool(to target) *pool {
 	p := &pool{to: to, slots: make(chan struct{}, maxConns), open: map[*trackedConn]struct{}{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.wire, p.sever = context.WithCancel(context.Background())
 	return p
 }
 
@@ -129,7 +132,7 @@ func (p *pool) discard(conn *pgconn.PgConn) {
 
 // end closes a connection and waits until nothing of it is left.
 func (p *pool) end(conn *pgconn.PgConn) {
-	ctx, cancel := context.WithTimeout(p.ctx, cancelGrace)
+	ctx, cancel := context.WithTimeout(p.wire, cancelGrace)
 	defer cancel()
 	_ = conn.Close(ctx)
 	<-conn.CleanupDone()
@@ -155,25 +158,32 @@ func (p *pool) reap() {
 	}
 }
 
-// close ends all connections, those in use too, and waits for their users to give up.
-func (p *pool) close() {
+// flush closes the idle connections, of which one has turned out to be dead.
+func (p *pool) flush() {
 	p.mu.Lock()
-	first := !p.closed
-	p.closed = true
 	idle := p.idle
 	p.idle = nil
+	p.users.Add(len(idle))
+	p.mu.Unlock()
+	for _, c := range idle {
+		p.discard(c.PgConn)
+	}
+}
+
+// close ends all work and all connections. It returns when nothing is left, after a grace for telling the server.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
 	if p.reaper != nil {
 		p.reaper.Stop()
 	}
 	p.mu.Unlock()
-	if first {
-		for _, c := range idle {
-			p.end(c.PgConn)
-		}
-		p.stop()
-		p.cut()
-	}
+	p.flush()
+	p.stop()
+	last := time.AfterFunc(2*cancelGrace, func() { p.sever(); p.cut() })
+	defer last.Stop()
 	p.users.Wait()
+	p.sever()
 }
 
 // cut breaks the sockets that are still open, so that nobody waits for a silent server.
@@ -187,8 +197,6 @@ func (p *pool) cut() {
 
 // connect logs in once.
 func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	ctx, cancel := p.bound(ctx)
-	defer cancel()
 	base, err := baseConfig()
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Internal, err, "the PostgreSQL client could not be set up")
@@ -203,17 +211,17 @@ func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	return pgconn.ConnectConfig(ctx, config)
 }
 
-// bound returns a context that ends with the pool too.
-func (p *pool) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+// bound returns a context that ends with another one too.
+func bound(ctx, other context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(p.ctx, cancel)
+	unhook := context.AfterFunc(other, cancel)
 	return ctx, func() { unhook(); cancel() }
 }
 
 // dial opens a guarded connection to the configured server, whatever address it is asked for: requests to cancel come
 // with the address that the guard resolved, which it would have to judge without the name.
 func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ctx, cancel := p.bound(ctx)
+	ctx, cancel := bound(ctx, p.wire)
 	defer cancel()
 	raw, err := p.to.dial(ctx, "tcp", net.JoinHostPort(p.to.host, strconv.Itoa(p.to.port)))
 	if err != nil {
@@ -222,7 +230,7 @@ func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	c := &trackedConn{Conn: raw, pool: p}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ctx.Err() != nil {
+	if p.wire.Err() != nil {
 		_ = raw.Close()
 		return nil, errClosed
 	}
@@ -253,7 +261,9 @@ const neutral = "host=localhost port=5432 user=x password=x dbname=x sslmode=dis
 
 // baseConfig returns a pgconn configuration that owes nothing to the environment. pgconn insists on making it itself,
 // and a PGSERVICE that names no service makes it fail, so that variable is hidden from it.
-var baseConfig = sync.OnceValues(func() (*pgconn.Config, error) {
+var baseConfig = sync.OnceValues(makeBaseConfig)
+
+func makeBaseConfig() (*pgconn.Config, error) {
 	if service, ok := os.LookupEnv("PGSERVICE"); ok {
 		_ = os.Unsetenv("PGSERVICE")
 		defer func() { _ = os.Setenv("PGSERVICE", service) }()
@@ -274,4 +284,4 @@ var baseConfig = sync.OnceValues(func() (*pgconn.Config, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
 	return c, nil
-})
+}

@@ -57,7 +57,7 @@ func (d *Driver) read(ctx context.Context, stmts []statement, restart func(), ro
 	limit := time.Duration(len(stmts))*d.statementTimeout + connectTimeout + cancelGrace
 	ctx, cancel := context.WithTimeout(ctx, maxTries*limit)
 	defer cancel()
-	for try := 1; ; try++ {
+	for try, old := 1, true; ; {
 		restart()
 		reused, err := d.try(ctx, limit, stmts, rows)
 		if err == nil {
@@ -66,12 +66,16 @@ func (d *Driver) read(ctx context.Context, stmts []statement, restart func(), ro
 		if try == maxTries || ctx.Err() != nil || !mendable(err) {
 			return d.coded(ctx, err)
 		}
-		if reused {
-			continue // the connection may have died while it was idle, which says nothing about the server
+		if reused && old {
+			// It may have died while it was idle, and the others with it, which says nothing about the server.
+			d.pool.flush() //nolint:contextcheck // connections are torn down after their user has gone
+			old = false
+			continue
 		}
 		if err := pause(ctx, try); err != nil {
 			return d.coded(ctx, err)
 		}
+		try++
 	}
 }
 
@@ -89,7 +93,7 @@ func pause(ctx context.Context, try int) error {
 }
 
 func (d *Driver) try(ctx context.Context, limit time.Duration, stmts []statement, rows take) (reused bool, err error) {
-	ctx, cancel := d.pool.bound(ctx)
+	ctx, cancel := bound(ctx, d.pool.ctx)
 	defer cancel()
 	ctx, cancelLimit := context.WithTimeout(ctx, limit)
 	defer cancelLimit()
@@ -97,7 +101,7 @@ func (d *Driver) try(ctx context.Context, limit time.Duration, stmts []statement
 	if err != nil {
 		return reused, err
 	}
-	defer d.pool.release(conn)
+	defer d.pool.release(conn) //nolint:contextcheck // a connection is torn down after its user has gone
 	if err = d.transaction(ctx, conn, stmts, rows); err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
 		defer cancel()

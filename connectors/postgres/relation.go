@@ -110,15 +110,6 @@ func (r *relation) from() string {
 	return " FROM " + r.name.sql() + " AS t"
 }
 
-func (r *relation) column(name string) (column, bool) {
-	for _, c := range r.columns {
-		if c.name == name {
-			return c, true
-		}
-	}
-	return column{}, false
-}
-
 // describe reads what the catalog says of a table.
 func (d *Driver) describe(ctx context.Context, name tableName) (*relation, error) {
 	var rel *relation

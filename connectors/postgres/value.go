@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,9 +16,8 @@ import (
 type form uint8
 
 const (
-	formText form = iota // as it is
-	formNumber
-	formFloat // a number, or NaN and infinities as text
+	formText   form = iota // as it is
+	formNumber             // NaN and infinities as text
 	formBool
 	formBytea
 	formTimestamp
@@ -29,10 +29,8 @@ const (
 
 func formOf(oid uint32) form {
 	switch oid {
-	case oidInt2, oidInt4, oidInt8, oidOID:
+	case oidInt2, oidInt4, oidInt8, oidOID, oidFloat4, oidFloat8, oidNumeric:
 		return formNumber
-	case oidFloat4, oidFloat8, oidNumeric:
-		return formFloat
 	case oidBool:
 		return formBool
 	case oidBytea:
@@ -54,18 +52,20 @@ func formOf(oid uint32) form {
 func (c column) value(text string) (any, error) {
 	switch c.as {
 	case formNumber:
-		return json.Number(text), nil
-	case formFloat:
 		if isNumber(text) {
 			return json.Number(text), nil
 		}
-		return text, nil
+		return c.as.string(text) // NaN and infinities
 	case formBool:
 		return text == "t", nil
 	case formJSON:
 		return compactJSON(text)
 	case formJSONB:
-		return json.RawMessage(strings.ToValidUTF8(text, "\uFFFD")), nil
+		raw := json.RawMessage(strings.ToValidUTF8(text, "\uFFFD"))
+		if !json.Valid(raw) {
+			return nil, errors.New("a jsonb value is no JSON")
+		}
+		return raw, nil
 	case formArray:
 		return c.array(text)
 	}
@@ -88,10 +88,38 @@ func (f form) string(text string) (string, error) {
 	return cleanText([]byte(text)), nil
 }
 
-// isNumber tells digits from NaN, Infinity and -Infinity.
+// isNumber reports whether text is a JSON number, as everything is that PostgreSQL writes of numbers but NaN and
+// infinities.
 func isNumber(text string) bool {
-	last := text[len(text)-1]
-	return '0' <= last && last <= '9'
+	text = strings.TrimPrefix(text, "-")
+	whole := digits(text)
+	if whole == 0 || whole > 1 && text[0] == '0' {
+		return false
+	}
+	text = text[whole:]
+	if fraction, ok := strings.CutPrefix(text, "."); ok {
+		n := digits(fraction)
+		if n == 0 {
+			return false
+		}
+		text = fraction[n:]
+	}
+	if text == "" {
+		return true
+	}
+	if text[0] != 'e' && text[0] != 'E' {
+		return false
+	}
+	text = strings.TrimLeft(text[1:], "+-")
+	return text != "" && digits(text) == len(text)
+}
+
+func digits(s string) int {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // compactJSON takes the blanks and line ends out of a value of type json, which keeps them as they were written.
@@ -107,7 +135,7 @@ func base64Of(text string) (string, error) {
 	digits, ok := strings.CutPrefix(text, `\x`)
 	raw, err := hex.DecodeString(digits)
 	if !ok || err != nil {
-		return "", fmt.Errorf("a bytea value is not in hex form")
+		return "", errors.New("a bytea value is not in hex form")
 	}
 	return base64.StdEncoding.EncodeToString(raw), nil
 }

@@ -37,10 +37,11 @@ type App struct {
 	Service *service.Service
 	Config  *config.Config
 
-	options Options
-	metrics *httpapi.Metrics
-	keeper  func() (*secret.Keeper, error)
-	store   *lazyStore
+	options  Options
+	metrics  *httpapi.Metrics
+	keeper   func() (*secret.Keeper, error)
+	store    *lazyStore
+	outbound *outbound
 }
 
 // Build puts ucf together. It opens nothing.
@@ -53,9 +54,9 @@ func Build(cfg *config.Config, o Options) *App {
 	}
 	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log}}
 	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return openKeeper(cfg, o.Warn) })
+	a.outbound = newOutbound(cfg, o, a.observe)
 	a.Service = service.New(service.Deps{
-		Definitions: all.Definitions(), Store: a.store.open, Keeper: lazyKeeper{a.keeper},
-		Outbound: newOutbound(cfg, o, a.observe), Log: o.Log, Version: o.Version, Operator: o.Operator,
+		Definitions: all.Definitions(), Store: a.store.open, Keeper: lazyKeeper{a.keeper}, Outbound: a.outbound, Log: o.Log, Version: o.Version, Operator: o.Operator,
 	})
 	return a
 }
@@ -74,7 +75,10 @@ func (a *App) apiOptions(m *httpapi.Metrics) httpapi.Options {
 }
 
 // Close closes what was opened.
-func (a *App) Close() error { return a.store.close() }
+func (a *App) Close() error {
+	a.outbound.close()
+	return a.store.close()
+}
 
 // openKeeper returns the keeper of ENCRYPTION_KEY, or of the key file, which is made where there is none.
 func openKeeper(cfg *config.Config, warn func(string)) (*secret.Keeper, error) {

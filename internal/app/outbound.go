@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"net"
 	"net/url"
+	"strconv"
 	"sync"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -45,7 +47,7 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	env := connectors.Env{Config: t.Config, Dial: guard.DialContext}
 	m := t.Config.AuthMethod()
 	if m.Scheme == connectors.SchemeDriver {
-		return env, guard.CheckHost(field, address)
+		return env, checkHost(guard, field, address)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -61,6 +63,18 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 		Observe: b.observe, Log: b.options.Log, UserAgent: "ucf/" + b.options.Version, RequestID: requestID,
 	})
 	return env, err
+}
+
+func checkHost(g *transport.Guard, field, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return connectors.Wrap(connectors.Internal, err, "a checked address does not parse")
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return connectors.Wrap(connectors.Internal, err, "a checked port does not parse")
+	}
+	return g.CheckHost(field, host, n)
 }
 
 func userOf(c connectors.Config, m connectors.AuthMethod) string {

@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -123,15 +124,34 @@ type AuditEntry struct {
 
 var idCoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// NewID returns a new identifier with the prefix, as in con_06ewq….  Identifiers sort by the time of their making, to the
-// millisecond, and carry 80 random bits.
+// lastID is the last identifier that this process made, so that those of one millisecond keep their order.
+var lastID struct {
+	sync.Mutex
+	b [16]byte
+}
+
+// NewID returns a new identifier with the prefix, as in con_06ewq…. Identifiers sort by the time of their making, to
+// the millisecond, and within a process in the order of their making. They carry 80 bits that begin at random in each
+// millisecond; they are names, not secrets.
 func NewID(prefix string, now time.Time) string {
 	var b [16]byte
-	ms := uint64(now.UnixMilli())
+	ms := now.UnixMilli()
 	for i := range 6 {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
-	_, _ = rand.Read(b[6:])
+	lastID.Lock()
+	defer lastID.Unlock()
+	if [6]byte(b[:6]) == [6]byte(lastID.b[:6]) {
+		b = lastID.b
+		for i := 15; i >= 6; i-- {
+			if b[i]++; b[i] != 0 {
+				break
+			}
+		}
+	} else {
+		_, _ = rand.Read(b[6:])
+	}
+	lastID.b = b
 	return prefix + "_" + idCoding.EncodeToString(b[:])
 }
 

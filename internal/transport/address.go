@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"code.dny.dev/ssrf"
@@ -66,7 +67,7 @@ var metadataNames = []string{
 func checkAddr(host string, addr netip.Addr, allowed, plain bool) *refusal {
 	plainAddr := addr.Unmap().WithZone("")
 	if metadataAddrs[plainAddr] || addr.Zone() != "" || plainAddr.IsLinkLocalUnicast() {
-		return &refusal{host + " leads to a metadata or link-local address, which is never called", errors.New(addr.String())}
+		return &refusal{leadsTo(host) + " a metadata or link-local address, which is never called", errors.New(addr.String())}
 	}
 	err := public.SafeAddr(plainAddr)
 	switch {
@@ -75,7 +76,7 @@ func checkAddr(host string, addr netip.Addr, allowed, plain bool) *refusal {
 	case err == nil, allowed && isLocal(plainAddr):
 		return nil
 	case allowed:
-		return &refusal{host + " leads to an address of a kind that is never called", err}
+		return &refusal{leadsTo(host) + " an address of a kind that is never called", err}
 	}
 	r := notPublic(host)
 	r.cause = err
@@ -88,7 +89,15 @@ func isLocal(addr netip.Addr) bool {
 }
 
 func notPublic(host string) *refusal {
-	return refuse(host + " does not lead to a public address; the operator can allow private hosts with UCF_ALLOW_HOSTS")
+	return refuse(leadsTo(host) + " an address that is not public; the operator can allow private hosts with UCF_ALLOW_HOSTS")
+}
+
+// leadsTo begins a sentence about the address of a host.
+func leadsTo(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host + " is"
+	}
+	return host + " leads to"
 }
 
 // canonicalHost returns a host in lower case without a trailing dot; addresses in their shortest form, an IPv4
@@ -108,7 +117,7 @@ func checkName(host string) *refusal {
 		return nil
 	}
 	switch {
-	case host == "" || len(host) > 253 || strings.Contains(host, "..") || strings.Trim(host, nameBytes) != "":
+	case len(host) > 253 || strings.Trim(host, nameBytes) != "" || slices.Contains(strings.Split(host, "."), ""):
 		return refuse("names no host that can be called; international names are written in their xn-- form")
 	case endsInNumber(host):
 		return refuse("names an address in an unusual form; write it as four decimal numbers")

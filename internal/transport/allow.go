@@ -20,7 +20,7 @@ func (l allowList) with(entries []string) (allowList, error) {
 	for _, entry := range entries {
 		key, r := parseAllowed(entry)
 		if r != nil {
-			faults = append(faults, connectors.Fault{Field: "UCF_ALLOW_HOSTS", Message: strconv.Quote(entry) + " " + r.message})
+			faults = append(faults, connectors.Fault{Field: "UCF_ALLOW_HOSTS", Message: strconv.Quote(entry) + ": " + r.message})
 			continue
 		}
 		out[key] = true

@@ -57,20 +57,20 @@ func (x *exchange) codeNetwork(host string, timedOut bool, err error) error {
 func lastingFault(err error) string {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, errTooLarge):
 		return "sent an answer that is too large to be one"
 	case errors.Is(err, errBadRedirect):
 		return "redirects to an address that cannot be read"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "speaks plain http where https was asked for"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "is not a host that can be found"
+	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
+		return "speaks plain http where https was asked for"
 	case errors.As(err, &record):
 		return "does not speak TLS on that port"
-	case errors.As(err, &alert):
-		return "refused the TLS handshake"
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert, by the operation that crypto/tls names
+		return "refused the TLS handshake; TLS 1.2 or newer is required"
 	}
 	return certificateFault(err)
 }

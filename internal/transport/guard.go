@@ -37,7 +37,7 @@ type Guard struct {
 	allow     allowList
 	proxy     *url.URL
 	names     resolver
-	dialer    net.Dialer
+	connectTo func(ctx context.Context, network, address string) (net.Conn, error)
 	transport *http.Transport
 }
 
@@ -64,7 +64,8 @@ func NewGuard(allow []string, proxy *url.URL) (*Guard, error) {
 }
 
 func newGuard(allow allowList, proxy *url.URL, names resolver) *Guard {
-	g := &Guard{allow: allow, proxy: proxy, names: names, dialer: net.Dialer{KeepAlive: 30 * time.Second}}
+	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
+	g := &Guard{allow: allow, proxy: proxy, names: names, connectTo: dialer.DialContext}
 	g.transport = &http.Transport{
 		Proxy:                  g.proxyFor,
 		OnProxyConnectResponse: proxyAnswer,
@@ -189,7 +190,7 @@ func (g *Guard) dialHTTP(ctx context.Context, network, address string) (net.Conn
 	if g.proxy != nil && address == net.JoinHostPort(g.proxy.Hostname(), proxyPort(g.proxy)) {
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
-		return g.dialer.DialContext(ctx, network, address)
+		return g.connectTo(ctx, network, address)
 	}
 	plain, _ := ctx.Value(plainKey{}).(bool)
 	return g.dial(ctx, network, address, plain)
@@ -265,5 +266,5 @@ func (g *Guard) connectOne(ctx context.Context, network, address string, left in
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 	defer cancel()
-	return g.dialer.DialContext(ctx, network, address)
+	return g.connectTo(ctx, network, address)
 }

@@ -34,7 +34,8 @@ func TestRecord(t *testing.T) {
 		},
 		{"HEAD has no body", "HEAD", status(200), Attempt{Status: 200}, []string{"status_code=200", "bytes=0"}},
 		{
-			"failure", "GET", broken(connectors.ProviderError), Attempt{Code: connectors.ProviderError},
+			"failure", "GET", broken(connectors.ProviderError),
+			Attempt{Code: connectors.ProviderError},
 			[]string{"status_code=0", "error.code=provider_error", "connection reset"},
 		},
 	}

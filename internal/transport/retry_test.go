@@ -100,7 +100,7 @@ func TestRetryNeedsABodyThatCanBeSentAgain(t *testing.T) {
 	req := request(t, "POST", "https://h.example/", "")
 	req.Body = io.NopCloser(strings.NewReader("once"))
 	req.Header["Idempotency-Key"] = nil
-	if resp, err := newRetry(inner).RoundTrip(req); err != nil || resp.StatusCode != 503 {
+	if resp, err := newRetry(inner).RoundTrip(req); err != nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("got %v, %v; want the first answer", resp, err)
 	}
 }
@@ -149,7 +149,7 @@ func TestRetryWaits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				inner := newScript(t, tt.answer, status(200))
 				resp, err := newRetry(inner).RoundTrip(request(t, "GET", "https://h.example/", ""))
-				if err != nil || resp.StatusCode != 200 {
+				if err != nil || resp.StatusCode != http.StatusOK {
 					t.Fatalf("got %v, %v", resp, err)
 				}
 				if got := inner.at[1].Sub(inner.at[0]); got < tt.min || got > tt.max {

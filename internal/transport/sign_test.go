@@ -163,7 +163,7 @@ func TestSignDoesNotRepeatABodyThatIsSpent(t *testing.T) {
 	req := request(t, "POST", "https://acme.example/", "")
 	req.Body = io.NopCloser(strings.NewReader("once"))
 	resp, err := newSign(inner, src).RoundTrip(req)
-	if err != nil || resp.StatusCode != 401 || len(src.denied) != 0 {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || len(src.denied) != 0 {
 		t.Errorf("got %v, %v, asked for newer than %v; want the refusal", resp, err, src.denied)
 	}
 }

@@ -62,27 +62,44 @@ func special(r, prev, next rune, rest string, inLink bool) bool {
 	switch r {
 	case '`':
 		return true
-	case '*':
-		return !blank(prev) || !blank(next)
-	case '_':
-		return (!blank(prev) || !blank(next)) && (!wordRune(prev) || !wordRune(next))
+	case '*', '_':
+		return delimits(r, prev, next)
 	case '~':
 		return prev == '~' || next == '~'
-	case '\\':
-		return isPunct(next) || next == 0
-	case '[':
-		return inLink
-	case ']':
-		return inLink || strings.ContainsRune("([:", next) && next != 0
+	case '[', ']':
+		return inLink || r == ']' && oneOf(next, "([:")
 	case '!':
 		return next == '['
-	case '<':
-		return unicode.IsLetter(next) || next != 0 && strings.ContainsRune("/!?", next)
-	case '&':
-		return entity.MatchString(rest[:min(len(rest), 40)])
+	case '\\', '<', '&':
+		return begins(r, next, rest)
 	}
 	return false
 }
+
+// delimits reports whether an asterisk or underscore can delimit emphasis: not between spaces, and an underscore not
+// within a word.
+func delimits(r, prev, next rune) bool {
+	if blank(prev) && blank(next) {
+		return false
+	}
+	return r == '*' || !wordRune(prev) || !wordRune(next)
+}
+
+// begins reports whether a backslash, a tag or an entity begins here.
+func begins(r, next rune, rest string) bool {
+	switch r {
+	case '\\':
+		return isPunct(next) || next == 0
+	case '<':
+		return unicode.IsLetter(next) || oneOf(next, "/!?")
+	}
+	return entity.MatchString(rest[:min(len(rest), maxEntity)])
+}
+
+// maxEntity is the length of the longest name of an entity, and then some.
+const maxEntity = 40
+
+func oneOf(r rune, set string) bool { return r != 0 && strings.ContainsRune(set, r) }
 
 func blank(r rune) bool { return r == 0 || unicode.IsSpace(r) }
 

@@ -16,7 +16,7 @@ const (
 	strike
 )
 
-// delimiters are the emphases from the outside in, with what surrounds them.
+// delimiters are what surrounds each emphasis.
 var delimiters = []struct {
 	mark emphasis
 	text string
@@ -43,7 +43,7 @@ func inline(nodes []*node) string {
 			segs[i].text = escape(segs[i].text, before(segs, i), after(segs, i), segs[i].link != "")
 		}
 	}
-	return joinLinks(segs)
+	return join(segs)
 }
 
 // appendSegments appends the segments of nodes; style holds the marks that surround them.
@@ -155,48 +155,53 @@ func (n *node) card(style segment) segment {
 	return style
 }
 
-// joinLinks joins segments, runs with the same link within one link.
-func joinLinks(segs []segment) string {
+// join joins segments. Of the marks that begin at a segment the one that reaches furthest is the outermost. It changes
+// the segments.
+func join(segs []segment) string {
 	var b strings.Builder
 	for len(segs) > 0 {
-		n := 1
-		for n < len(segs) && segs[n].link == segs[0].link && segs[n] != lineEnd && segs[0] != lineEnd {
-			n++
+		n := len(run(segs, func(s segment) bool { return s.marks == 0 && s.link == "" }))
+		for _, s := range segs[:n] {
+			b.WriteString(s.text)
 		}
-		text := joinMarks(segs[:n], 0)
-		if url := segs[0].link; url != "" {
-			b.WriteString(outside(text, func(s string) string { return link(s, url) }))
-		} else {
+		if segs = segs[n:]; len(segs) > 0 {
+			n, text := joinMark(segs)
 			b.WriteString(text)
+			segs = segs[n:]
 		}
-		segs = segs[n:]
 	}
 	return b.String()
 }
 
-// joinMarks joins segments, runs with the same mark within one pair of delimiters, from the given level inwards.
-func joinMarks(segs []segment, level int) string {
-	var b strings.Builder
-	if level == len(delimiters) {
-		for _, s := range segs {
-			b.WriteString(s.text)
-		}
-		return b.String()
+// joinMark joins the segments that share the outermost mark of the first one, and returns how many they are.
+func joinMark(segs []segment) (int, string) {
+	url := segs[0].link
+	var longest []segment
+	if url != "" {
+		longest = run(segs, func(s segment) bool { return s.link == url })
 	}
-	d := delimiters[level]
-	for len(segs) > 0 {
-		n := 1
-		for n < len(segs) && segs[n].marks&d.mark == segs[0].marks&d.mark {
-			n++
+	wrap := func(s string) string { return link(s, url) }
+	unmark := func(s *segment) { s.link = "" }
+	for _, d := range delimiters {
+		if r := run(segs, func(s segment) bool { return s.marks&d.mark != 0 }); len(r) > len(longest) {
+			longest = r
+			wrap = func(s string) string { return d.text + s + d.text }
+			unmark = func(s *segment) { s.marks &^= d.mark }
 		}
-		text := joinMarks(segs[:n], level+1)
-		if segs[0].marks&d.mark != 0 {
-			text = outside(text, func(s string) string { return d.text + s + d.text })
-		}
-		b.WriteString(text)
-		segs = segs[n:]
 	}
-	return b.String()
+	for i := range longest {
+		unmark(&longest[i])
+	}
+	return len(longest), outside(join(longest), wrap)
+}
+
+// run returns the segments at the begin for which f holds.
+func run(segs []segment, f func(segment) bool) []segment {
+	n := 0
+	for n < len(segs) && f(segs[n]) {
+		n++
+	}
+	return segs[:n]
 }
 
 // outside applies f to text without the spaces around it: next to a space, a delimiter does not delimit.

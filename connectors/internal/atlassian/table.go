@@ -88,9 +88,10 @@ func (g *grid) row(row *node, p *printer) []string {
 	}
 	for _, c := range row.content {
 		if !next() {
+			g.size = p.limit + 1
 			break
 		}
-		text := cellText(c, p)
+		text := g.cell(c, p)
 		rows := c.number("rowspan", 1, 1000)
 		for i := range c.number("colspan", 1, maxColumns) {
 			if len(cells) == maxColumns {
@@ -109,18 +110,20 @@ func (g *grid) row(row *node, p *printer) []string {
 	return cells
 }
 
-// cellText returns the content of a cell on one line.
-func cellText(n *node, p *printer) string {
+// cell returns the content of a cell on one line.
+func (g *grid) cell(n *node, p *printer) string {
 	in := &printer{cell: true, limit: max(p.limit-p.out.Len(), 0)}
 	in.blocks(n.content, true)
-	s := strings.TrimRight(in.out.String(), "\n ")
+	if in.full() {
+		g.size = p.limit + 1
+	}
 	var lines []string
-	for line := range strings.SplitSeq(s, "\n") {
+	for line := range strings.SplitSeq(in.out.String(), "\n") {
 		if line = strings.TrimSpace(line); line != "" {
 			lines = append(lines, line)
 		}
 	}
-	s = strings.Join(lines, "<br>")
+	s := strings.Join(lines, "<br>")
 	if p.cell {
 		return s
 	}

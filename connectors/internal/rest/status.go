@@ -30,31 +30,42 @@ func (c *Client) judge(a Answer) error {
 }
 
 func (c *Client) refusal(a Answer) *connectors.Error {
-	switch s := a.Status; {
-	case s == http.StatusUnauthorized:
+	switch a.Status {
+	case http.StatusUnauthorized:
 		return connectors.Errorf(connectors.Reauthorize, "%s refused the credential: connect again%s", c.System, c.said(a))
-	case s == http.StatusForbidden:
+	case http.StatusForbidden:
 		return connectors.Errorf(connectors.Reauthorize, "%s forbids this to the account%s. %s", c.System, c.said(a),
 			cmp.Or(c.Forbidden, "Give the account the permission, or connect with another one"))
-	case s == http.StatusNotFound && isWebPage(a.Header, a.Body):
-		return connectors.Errorf(connectors.NotFound, "%s's API is not at this address: check %s", c.System, c.AddressField)
-	case s == http.StatusNotFound:
-		return connectors.Errorf(connectors.NotFound, "%s has nothing there, or the account may not see it%s", c.System, c.said(a))
-	case s == http.StatusGone:
+	case http.StatusNotFound:
+		return c.notFound(a)
+	case http.StatusRequestTimeout:
+		return connectors.Errorf(connectors.Timeout, "%s gave up waiting for the request: try again", c.System)
+	case http.StatusGone:
 		return connectors.Errorf(connectors.ProviderError,
 			"%s has removed the endpoint that this version of ucf uses; install a newer one%s", c.System, c.said(a))
-	case s == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		return c.rateLimited(a)
+	}
+	return c.otherRefusal(a)
+}
+
+func (c *Client) otherRefusal(a Answer) *connectors.Error {
+	switch s := a.Status; {
 	case s >= http.StatusInternalServerError:
 		return connectors.Errorf(connectors.ProviderError, "%s failed with status %d: try again later", c.System, s)
-	case s >= http.StatusMultipleChoices && s < http.StatusBadRequest:
+	case s < http.StatusBadRequest:
 		return c.redirected(a)
-	case s == http.StatusRequestTimeout:
-		return connectors.Errorf(connectors.Timeout, "%s gave up waiting for the request: try again", c.System)
 	case isWebPage(a.Header, a.Body):
 		return c.webPage()
 	}
 	return connectors.Errorf(connectors.InvalidRequest, "%s refused the request with status %d%s", c.System, a.Status, c.said(a))
+}
+
+func (c *Client) notFound(a Answer) *connectors.Error {
+	if isWebPage(a.Header, a.Body) {
+		return connectors.Errorf(connectors.NotFound, "%s's API is not at this address: check %s", c.System, c.AddressField)
+	}
+	return connectors.Errorf(connectors.NotFound, "%s has nothing there, or the account may not see it%s", c.System, c.said(a))
 }
 
 func (c *Client) rateLimited(a Answer) *connectors.Error {

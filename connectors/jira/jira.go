@@ -1,0 +1,181 @@
+// Package jira connects Jira Cloud over its REST API v3: projects are containers, issues are items.
+//
+// It follows https://developer.atlassian.com/cloud/jira/platform/rest/v3/ and what real sites answer where that is
+// silent. Credentials, retries and rate budgets are not its business; see [connectors.Env].
+package jira
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/rest"
+)
+
+//go:embed help.md
+var help string
+
+// Definition describes the Jira connector.
+var Definition = connectors.Definition{
+	ID:      "jira",
+	Name:    "Jira",
+	Group:   connectors.GroupSaaS,
+	Summary: "Projects, issues and comments of a Jira Cloud site.",
+	Help:    help,
+
+	Fields: []connectors.Field{
+		{
+			Name: "base_url", Label: "Site address", Kind: connectors.KindURL, Required: true, Destination: true,
+			Help:    "The address of the Jira site, without the path of a board or project.",
+			Example: "https://your-domain.atlassian.net",
+		},
+		{
+			Name: "api_email", Label: "E-mail", Kind: connectors.KindString, Required: true,
+			Help:    "The e-mail address of the Atlassian account that the API token belongs to.",
+			Example: "you@example.com", Methods: []string{methodAPIKey},
+		},
+		{
+			Name: "api_token", Label: "API token", Kind: connectors.KindSecret, Required: true,
+			Help:    "An API token without scopes, from https://id.atlassian.com/manage-profile/security/api-tokens.",
+			Methods: []string{methodAPIKey},
+		},
+	},
+	Auth: []connectors.AuthMethod{{
+		ID: methodAPIKey, Name: "API token", Scheme: connectors.SchemeBasic, User: "api_email", Secret: "api_token",
+		Help: "Create an API token without scopes at https://id.atlassian.com/manage-profile/security/api-tokens.",
+	}},
+
+	Container: "project",
+	Item:      "issue",
+	ItemKey:   "key",
+	Filters:   []string{connectors.CapUpdatedAfter, connectors.CapQuery},
+	Driver:    (*Driver)(nil),
+	New:       newDriver,
+}
+
+var (
+	_ connectors.ContainerLister = (*Driver)(nil)
+	_ connectors.ItemLister      = (*Driver)(nil)
+	_ connectors.CommentLister   = (*Driver)(nil)
+)
+
+// methodAPIKey is the id of the auth method by API token.
+const methodAPIKey = "api_key"
+
+// maxPage is the largest page that Jira hands out with several fields.
+const maxPage = 100
+
+// Driver reads one Jira site.
+type Driver struct {
+	api  *rest.Client
+	base string
+	now  func() time.Time
+	// vouched is when Jira last confirmed the account, in nanoseconds since 1970.
+	vouched atomic.Int64
+}
+
+// newDriver builds the driver from its configuration; it makes no request.
+func newDriver(env connectors.Env) (connectors.Driver, error) {
+	d := &Driver{base: env.Config.String("base_url"), now: env.Now}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.api = &rest.Client{
+		HTTP: env.HTTP, Base: d.base, System: "Jira", AddressField: "base_url", Now: d.now,
+		Judge: judge, Faults: faults,
+		Forbidden: "Give the account the permission to browse the project, or connect with another one",
+	}
+	for _, s := range env.Config.Secrets() {
+		d.api.Secrets = append(d.api.Secrets, s)
+	}
+	return d, nil
+}
+
+// Probe asks the site what it is and who is connected. It warns of a clock that is off, an account that is not
+// active, and an address without TLS. Jira Server and Data Center are [connectors.Unsupported].
+func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
+	info, header, err := d.serverInfo(ctx)
+	if err != nil {
+		return connectors.ProbeResult{}, err
+	}
+	var me user
+	if _, err := d.api.Get(ctx, "/rest/api/3/myself", nil, &me); err != nil {
+		return connectors.ProbeResult{}, err
+	}
+	if me.AccountID == "" {
+		return connectors.ProbeResult{}, d.api.Nonsense("an account without an id")
+	}
+	return connectors.ProbeResult{
+		Instance: connectors.Instance{
+			Name: info.ServerTitle, URL: info.BaseURL, Version: info.Version, Type: info.DeploymentType,
+		},
+		Account:  connectors.Account{ID: me.AccountID, Name: me.DisplayName},
+		Warnings: d.warnings(me, header),
+	}, nil
+}
+
+// serverInfo asks what the site is, and explains an address that is not one.
+func (d *Driver) serverInfo(ctx context.Context) (serverInfo, http.Header, error) {
+	var info serverInfo
+	header, err := d.api.Get(ctx, "/rest/api/3/serverInfo", nil, &info)
+	if connectors.CodeOf(err) == connectors.NotFound {
+		// Jira Server and Data Center have no version 3 of the API.
+		if _, older := d.api.Get(ctx, "/rest/api/2/serverInfo", nil, &info); older != nil || info.Version == "" {
+			return info, nil, connectors.Wrap(connectors.NotFound, err,
+				"this is not a Jira site: base_url must be the site's address alone, as in https://your-domain.atlassian.net, "+
+					"without the path of a page such as /jira/software/…")
+		}
+		err = nil
+	}
+	switch {
+	case err != nil:
+		return info, nil, err
+	case info.Version == "" && info.BaseURL == "":
+		return info, nil, d.api.Nonsense("no server information, so this is not a Jira site")
+	case !strings.EqualFold(info.DeploymentType, "Cloud"):
+		return info, nil, connectors.Errorf(connectors.Unsupported,
+			"this is Jira Server or Data Center %s, which ucf does not support yet: give the address of a Jira Cloud site", info.Version)
+	}
+	return info, header, nil
+}
+
+// maxSkew is how far clocks may be apart before signed requests and cursors in time become unreliable.
+const maxSkew = 5 * time.Minute
+
+func (d *Driver) warnings(me user, header http.Header) []connectors.Warning {
+	var list []connectors.Warning
+	warn := func(code, message string) { list = append(list, connectors.Warning{Code: code, Message: message}) }
+	if me.Active != nil && !*me.Active {
+		warn("account_inactive", "the account is not active; its access can end at any time")
+	}
+	if theirs, err := http.ParseTime(header.Get("Date")); err == nil {
+		if skew := d.now().Sub(theirs).Round(time.Second); skew.Abs() > maxSkew {
+			warn("clock_skew", "this machine's clock and Jira's are "+skew.Abs().String()+" apart: set the clock")
+		}
+	}
+	if strings.HasPrefix(d.base, "http://") {
+		warn("plaintext", "the credential travels unencrypted: use an address that begins with https://")
+	}
+	return list
+}
+
+// vouchFor is how long a confirmed account is not asked about again.
+const vouchFor = time.Minute
+
+// vouch asks Jira whether it knows the account. To an account that it does not know, a token that has expired among
+// them, Jira shows what anyone may see, which is mostly an empty listing and no error.
+func (d *Driver) vouch(ctx context.Context) error {
+	now := d.now().UnixNano()
+	if last := d.vouched.Load(); last != 0 && now-last < int64(vouchFor) && now >= last {
+		return nil
+	}
+	if _, err := d.api.Get(ctx, "/rest/api/3/myself", nil, &user{}); err != nil {
+		return err
+	}
+	d.vouched.Store(now)
+	return nil
+}

@@ -1,0 +1,510 @@
+package jira
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+func projectJSON(key string) string {
+	return `{"id":"1","key":"` + key + `","name":"The ` + key + `","projectTypeKey":"software","lead":{"displayName":"Ann"}}`
+}
+
+// projectPage returns a page of the project search; total below zero leaves it out, last "" too.
+func projectPage(start, total int, last string, keys ...string) reply {
+	body := `{"startAt":` + strconv.Itoa(start)
+	if total >= 0 {
+		body += `,"total":` + strconv.Itoa(total)
+	}
+	if last != "" {
+		body += `,"isLast":` + last
+	}
+	for i, k := range keys {
+		keys[i] = projectJSON(k)
+	}
+	return ok(body + `,"values":[` + strings.Join(keys, ",") + `]}`)
+}
+
+func containerIDs(list []connectors.Container) string {
+	var ids []string
+	for _, c := range list {
+		ids = append(ids, c.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func TestListContainersOfRecordedSite(t *testing.T) {
+	body := fixture(t, "goatl-search-projects.json")
+	d := newSite(t).on(projectsPath, ok(body)).driver()
+	got, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 2, Raw: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if containerIDs(got.Items) != "EX ABC" || got.Items[0].Label != "Example" || got.Items[0].Type != "project" || got.Next == "" {
+		t.Errorf("got %+v", got)
+	}
+	for _, c := range got.Items {
+		if !strings.Contains(body, string(c.Raw)) {
+			t.Errorf("raw of %s is not what the site sent", c.ID)
+		}
+	}
+}
+
+func TestListContainersPages(t *testing.T) {
+	tests := []struct {
+		name    string
+		replies []reply
+		want    string
+		starts  string
+	}{
+		{"one page", []reply{projectPage(0, 2, "true", "A", "B")}, "A B", "0"},
+		{"two pages", []reply{projectPage(0, 3, "false", "A", "B"), projectPage(2, 3, "true", "C")}, "A B C", "0 2"},
+		{"no total", []reply{projectPage(0, -1, "false", "A", "B"), projectPage(2, -1, "true", "C")}, "A B C", "0 2"},
+		{"no isLast", []reply{projectPage(0, 3, "", "A", "B"), projectPage(2, 3, "", "C")}, "A B C", "0 2"},
+		{"isLast too early", []reply{projectPage(0, 3, "true", "A", "B"), projectPage(2, 3, "true", "C")}, "A B C", "0 2"},
+		{"isLast never", []reply{projectPage(0, 1, "false", "A"), projectPage(1, 1, "false")}, "A", "0 1"},
+		{"empty page between", []reply{projectPage(0, 2, "false", "A"), projectPage(1, 2, "false"), projectPage(1, 2, "true", "B")}, "A B", "0 1 1"},
+		{"one removed while reading", []reply{projectPage(0, 4, "false", "A", "B"), projectPage(2, 3, "true", "D"), projectPage(1, 3, "true", "C", "D")}, "A B C D", "0 2 1"},
+		{"one added while reading", []reply{projectPage(0, 3, "false", "B", "C"), projectPage(2, 4, "true", "C", "D")}, "B C C D", "0 2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t).on(projectsPath, tt.replies...)
+			var got []connectors.Container
+			for page, err := range s.conn().AllContainers(bg(), connectors.ContainerQuery{Limit: 2}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, page.Items...)
+			}
+			var starts []string
+			for _, a := range s.requests(projectsPath) {
+				starts = append(starts, a.query.Get("startAt"))
+			}
+			if containerIDs(got) != tt.want || strings.Join(starts, " ") != tt.starts {
+				t.Errorf("got %s from %v, want %s from %s", containerIDs(got), starts, tt.want, tt.starts)
+			}
+		})
+	}
+}
+
+func TestListContainersQuery(t *testing.T) {
+	s := newSite(t).on(projectsPath, projectPage(0, 1, "true", "A"))
+	d := s.driver()
+	wide, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 200, Wide: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 7}); err != nil {
+		t.Fatal(err)
+	}
+	asked := s.requests(projectsPath)
+	for i, want := range []string{"expand=description%2Clead%2Curl&maxResults=100&orderBy=key&startAt=0", "expand=lead&maxResults=7&orderBy=key&startAt=0"} {
+		if got := asked[i].query.Encode(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	got, _ := json.Marshal(wide.Items[0].Meta)
+	want := `{"projectTypeKey":"software","lead":"Ann","id":"1","style":"","isPrivate":false,"category":null,"leadId":null,"description":"","url":""}`
+	if string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestListContainersNonsense(t *testing.T) {
+	tests := []struct {
+		name  string
+		reply reply
+		words string
+	}{
+		{"no entries", ok(`{"startAt":0,"total":0,"isLast":true}`), "without entries"},
+		{"null entries", ok(`{"startAt":0,"total":0,"isLast":true,"values":null}`), "without entries"},
+		{"another page", projectPage(7, 9, "false", "A"), "another page"},
+		{"too many", projectPage(0, 3, "true", "A", "B", "C"), "more entries"},
+		{"no end", projectPage(0, -1, "", "A"), "does not say whether"},
+		{"no key", ok(`{"startAt":0,"total":1,"values":[{"id":"1"}]}`), "without a key"},
+		{"no object", ok(`{"startAt":0,"total":1,"values":["A"]}`), "without a key"},
+		{"empty answer", ok(""), "an empty answer"},
+		{"cut off", ok(`{"startAt":0,"total":1,"values":[{"id":"1"`), "cut off"},
+		{"invalid UTF-8", ok(`{"startAt":0,"total":1,"values":[{"key":"A","name":"` + "\xff" + `"}]}`), "not valid UTF-8"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := newSite(t).on(projectsPath, tt.reply).driver().ListContainers(bg(), connectors.ContainerQuery{Limit: 2})
+			wantError(t, err, connectors.ProviderError, tt.words)
+		})
+	}
+	t.Run("empty pages without end", func(t *testing.T) {
+		s := newSite(t).on(projectsPath, projectPage(0, 2, "false", "A"), projectPage(1, 2, "false"))
+		var last error
+		for _, err := range s.conn().AllContainers(bg(), connectors.ContainerQuery{Limit: 1}) {
+			last = err
+		}
+		wantError(t, last, connectors.ProviderError, "4 empty pages in a row")
+	})
+	t.Run("listing that shrinks without end", func(t *testing.T) {
+		s := newSite(t)
+		for total := 8; total > 2; total-- {
+			s.on(projectsPath, projectPage(total, total, "true"))
+		}
+		_, err := s.driver().ListContainers(bg(), connectors.ContainerQuery{Limit: 1, Cursor: "8.9.0"})
+		wantError(t, err, connectors.ProviderError, "changes faster")
+		if n := len(s.requests(projectsPath)); n != maxShrinks {
+			t.Errorf("%d requests", n)
+		}
+		s.used[projectsPath] = 99
+	})
+}
+
+func TestBadOffsets(t *testing.T) {
+	for _, cur := range []connectors.Cursor{"x", "1", "1.2", "-1.2.0", "1.2.3.4", "1.-2.0", "01.2.0", "1.2.0 ", "99999999999999999999.1.0", "../2.1.0"} {
+		_, err := newSite(t).driver().ListContainers(bg(), connectors.ContainerQuery{Limit: 1, Cursor: cur})
+		wantError(t, err, connectors.InvalidRequest, "start without one")
+	}
+}
+
+// TestEmptyListingsAreVouchedFor has Jira answer as it does to a token that has expired.
+func TestEmptyListingsAreVouchedFor(t *testing.T) {
+	lists := map[string]struct {
+		path  string
+		empty reply
+		list  func(*Driver) error
+	}{
+		"containers": {projectsPath, projectPage(0, 0, "true"), func(d *Driver) error {
+			_, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 5})
+			return err
+		}},
+		"items": {searchPath, ok(`{"issues":[],"isLast":true}`), func(d *Driver) error {
+			_, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 5})
+			return err
+		}},
+	}
+	for name, l := range lists {
+		t.Run(name, func(t *testing.T) {
+			d := newSite(t).on(l.path, l.empty).on(myselfPath, status(401, "")).driver()
+			wantError(t, l.list(d), connectors.Reauthorize, "refused")
+			wantError(t, l.list(d), connectors.Reauthorize, "refused")
+
+			s := newSite(t).on(l.path, l.empty).on(myselfPath, ok(me))
+			d = s.driver()
+			for range 2 {
+				if err := l.list(d); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := len(s.requests(myselfPath)); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+
+			d = newSite(t).on(l.path, l.empty.with(loginReason, "AUTHENTICATED_FAILED")).driver()
+			wantError(t, l.list(d), connectors.Reauthorize, "refused")
+		})
+	}
+}
+
+func issueJSON(id int, updated string) string {
+	return fmt.Sprintf(`{"id":"%d","key":"PAY-%d","fields":{"summary":"Issue %d","project":{"key":"PAY"},"status":{"name":"Done"},`+
+		`"issuetype":{"name":"Bug"},"priority":{"name":"High"},"assignee":null,"reporter":{"displayName":"Ann","accountId":"5b"},`+
+		`"created":"2026-04-01T10:00:00.000+0200","updated":"%s","customfield_1": 1.10e1 }}`, id, id, id, updated)
+}
+
+const april = "2026-04-28T15:33:15.492+0200"
+
+func searchBody(next string, issues ...string) reply {
+	tail := `"isLast":true}`
+	if next != "" {
+		tail = `"isLast":false,"nextPageToken":"` + next + `"}`
+	}
+	return ok(`{"issues":[` + strings.Join(issues, ",") + `],` + tail)
+}
+
+func itemIDs(list []connectors.Item) string {
+	var ids []string
+	for _, it := range list {
+		ids = append(ids, it.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func TestListItems(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("", issueJSON(7, april)))
+	got, err := s.driver().ListItems(bg(), connectors.ItemQuery{Limit: 200, ContainerID: "PAY"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := got.Items[0].AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"id":"7","name":"Issue 7","containerId":"PAY","type":"issue","url":"` + s.url + `/browse/PAY-7",` +
+		`"createdAt":"2026-04-01T08:00:00Z","updatedAt":"2026-04-28T13:33:15.492Z","meta":{"key":"PAY-7","status":"Done",` +
+		`"issueType":"Bug","priority":"High","assignee":null,"reporter":"Ann","created":"2026-04-01T08:00:00Z","updated":"2026-04-28T13:33:15.492Z"}}`
+	if string(data) != want {
+		t.Errorf("got\n%s\nwant\n%s", data, want)
+	}
+	asked := s.requests(searchPath)[0]
+	wantAsked := searchRequest{JQL: `project = "PAY" ORDER BY created ASC, key ASC`, MaxResults: 100, Fields: fieldNames}
+	if asked.method != http.MethodPost || !reflect.DeepEqual(asked.body, wantAsked) {
+		t.Errorf("asked %+v, want %+v", asked, wantAsked)
+	}
+}
+
+func TestListItemsPages(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("t1", issueJSON(1, april), issueJSON(2, april)), searchBody("t2"), searchBody("", issueJSON(3, april)))
+	var got []connectors.Item
+	for page, err := range s.conn().AllItems(bg(), connectors.ItemQuery{Limit: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, page.Items...)
+	}
+	if itemIDs(got) != "1 2 3" {
+		t.Errorf("got %s", itemIDs(got))
+	}
+	var tokens []string
+	for _, a := range s.requests(searchPath) {
+		tokens = append(tokens, a.body.NextPageToken)
+	}
+	if want := []string{"", "t1", "t2"}; !slices.Equal(tokens, want) {
+		t.Errorf("tokens %q, want %q", tokens, want)
+	}
+}
+
+func TestListItemsRepeatedToken(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("t1", issueJSON(1, april)), searchBody("t1", issueJSON(1, april)))
+	var last error
+	for _, err := range s.conn().AllItems(bg(), connectors.ItemQuery{Limit: 2}) {
+		last = err
+	}
+	wantError(t, last, connectors.ProviderError, "same page token twice")
+}
+
+// TestListItemsLastPage has the ways in which Jira says that a page is the last.
+func TestListItemsLastPage(t *testing.T) {
+	for name, tail := range map[string]string{"isLast": `"isLast":true`, "isLast beside a token": `"isLast":true,"nextPageToken":"t"`, "no token": `"warnings":[]`, "null token": `"nextPageToken":null`} {
+		t.Run(name, func(t *testing.T) {
+			d := newSite(t).on(searchPath, ok(`{"issues":[`+issueJSON(1, april)+`],`+tail+`}`)).driver()
+			got, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 2})
+			if err != nil || got.Next != "" || len(got.Items) != 1 {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestListItemsRawAndWide(t *testing.T) {
+	raw := issueJSON(1, april)
+	s := newSite(t).on(searchPath, searchBody("", raw))
+	d := s.driver()
+	got, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 2, Raw: true})
+	if err != nil || string(got.Items[0].Raw) != raw {
+		t.Errorf("got %s, %v, want %s", got.Items[0].Raw, err, raw)
+	}
+	got, err = d.ListItems(bg(), connectors.ItemQuery{Limit: 2, Wide: true})
+	if err != nil || got.Items[0].Raw != nil || got.Items[0].Meta.Get("description") != "" || len(got.Items[0].Meta) != 16 {
+		t.Errorf("got %+v, %v", got.Items[0], err)
+	}
+	asked := s.requests(searchPath)
+	if !slices.Equal(asked[0].body.Fields, []string{"*all"}) || !slices.Contains(asked[1].body.Fields, "description") {
+		t.Errorf("asked for %v and %v", asked[0].body.Fields, asked[1].body.Fields)
+	}
+}
+
+func TestListItemsUpdatedAfter(t *testing.T) {
+	after := time.Date(2026, 4, 28, 13, 33, 15, 492_700_000, time.UTC)
+	s := newSite(t).on(searchPath, searchBody("t",
+		issueJSON(1, "2026-04-28T15:33:15.491+0200"), issueJSON(2, "2026-04-28T15:33:15.492+0200"), issueJSON(3, "2026-04-28T13:34:00.000+0000"), issueJSON(4, "soon")))
+	got, err := s.driver().ListItems(bg(), connectors.ItemQuery{Limit: 5, UpdatedAfter: after})
+	if err != nil || itemIDs(got.Items) != "2 3 4" || got.Next != "t" {
+		t.Errorf("got %s, next %q, %v", itemIDs(got.Items), got.Next, err)
+	}
+	want := fmt.Sprintf("updated >= %d ORDER BY updated ASC, key ASC", after.UnixMilli()-120_000)
+	if jql := s.requests(searchPath)[0].body.JQL; jql != want {
+		t.Errorf("asked %q, want %q", jql, want)
+	}
+}
+
+func TestListItemsOfRecordedSite(t *testing.T) {
+	var old struct{ Issues json.RawMessage }
+	if err := json.Unmarshal([]byte(fixture(t, "goatl-search-issues.json")), &old); err != nil {
+		t.Fatal(err)
+	}
+	d := newSite(t).on(searchPath, ok(`{"isLast":true,"issues":`+string(old.Issues)+`}`)).driver()
+	got, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 50, Raw: true, Wide: true})
+	if err != nil || len(got.Items) != 18 {
+		t.Fatalf("%d items, %v", len(got.Items), err)
+	}
+	for _, it := range got.Items {
+		if !strings.Contains(string(old.Issues), string(it.Raw)) || it.ContainerID != "KP" || it.CreatedAt == nil || it.UpdatedAt == nil || it.Name == "" {
+			t.Errorf("got %+v", it)
+		}
+	}
+}
+
+func TestListItemsNonsense(t *testing.T) {
+	tests := []struct {
+		name, fixture, body, words string
+	}{
+		{"removed search", "goatl-search-issues.json", "", "removed in 2025"},
+		{"removed search of version 2", "goatl-issue-search-v2.json", "", "removed in 2025"},
+		{"issues without ids", "jiracli-search.json", "", "without an id"},
+		{"no issues", "", `{"isLast":true}`, "without issues"},
+		{"null issues", "", `{"issues":null,"isLast":true}`, "without issues"},
+		{"more and no token", "", `{"issues":[],"isLast":false}`, "names none"},
+		{"too many", "", `{"issues":[` + strings.Repeat(issueJSON(1, april)+",", 50) + issueJSON(1, april) + `],"isLast":true}`, "more issues"},
+		{"not an issue", "", `{"issues":[7],"isLast":true}`, "another shape"},
+		{"summary of another type", "", `{"issues":[{"id":"1","key":"A-1","fields":{"summary":{}}}],"isLast":true}`, "another shape"},
+		{"a list", "", `[]`, "another shape"},
+		{"two values", "", `{"issues":[],"isLast":true}{}`, "more than one"},
+		{"not JSON", "", `hello`, "not JSON"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			body := tt.body
+			if tt.fixture != "" {
+				body = fixture(t, tt.fixture)
+			}
+			_, err := newSite(t).on(searchPath, ok(body)).driver().ListItems(bg(), connectors.ItemQuery{Limit: 50})
+			wantError(t, err, connectors.ProviderError, tt.words)
+		})
+	}
+}
+
+func TestListItemsRefusals(t *testing.T) {
+	bad := status(400, `{"errorMessages":["Der Wert 'X' existiert nicht für das Feld 'project'. `+token+`"],"errors":{"jql":"bad\u001b[31m"}}`)
+	tests := []struct {
+		name  string
+		query connectors.ItemQuery
+		site  func(*site)
+		code  connectors.Code
+		words string
+	}{
+		{"bad query", connectors.ItemQuery{Query: "x = 1"}, func(s *site) { s.on(searchPath, bad) }, connectors.InvalidRequest, "existiert nicht für das Feld 'project'. [redacted]; jql: bad [31m"},
+		{"cursor that expired", connectors.ItemQuery{Cursor: "t"}, func(s *site) { s.on(searchPath, bad) }, connectors.InvalidRequest, "no longer accepts the cursor"},
+		{"unknown project", connectors.ItemQuery{ContainerID: "a/../b"}, func(s *site) {
+			s.on(searchPath, bad).on("/rest/api/3/project/a%2F..%2Fb", status(404, `{"errorMessages":["No project"]}`))
+		}, connectors.NotFound, `no project "a/../b"`},
+		{"known project", connectors.ItemQuery{ContainerID: "PAY", Query: "x = 1"}, func(s *site) {
+			s.on(searchPath, bad).on("/rest/api/3/project/PAY", ok(projectJSON("PAY")))
+		}, connectors.InvalidRequest, "existiert nicht"},
+		{"project that cannot be asked for", connectors.ItemQuery{ContainerID: "PAY"}, func(s *site) {
+			s.on(searchPath, bad).on("/rest/api/3/project/PAY", status(500, ``))
+		}, connectors.InvalidRequest, "existiert nicht"},
+		{"unbalanced query", connectors.ItemQuery{Query: "a = 1) OR (b = 2"}, func(*site) {}, connectors.InvalidRequest, "query: a bracket is closed"},
+		{"removed", connectors.ItemQuery{}, func(s *site) {
+			s.on(searchPath, status(410, `{"errorMessages":["The requested API has been removed."]}`))
+		}, connectors.ProviderError, "has been removed"},
+		{"rate limited", connectors.ItemQuery{}, func(s *site) { s.on(searchPath, status(429, "").with("Retry-After", "7")) }, connectors.RateLimited, "try again in 7s"},
+		{"refused with 200", connectors.ItemQuery{}, func(s *site) {
+			s.on(searchPath, searchBody("", issueJSON(1, april)).with(loginReason, "AUTHENTICATED_FAILED"))
+		}, connectors.Reauthorize, "refused"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			tt.site(s)
+			tt.query.Limit = 50
+			_, err := s.driver().ListItems(bg(), tt.query)
+			wantError(t, err, tt.code, tt.words)
+		})
+	}
+}
+
+const commentsPath = "/rest/api/3/issue/PAY-7/comment"
+
+func commentsReply(start, total int, ids ...string) reply {
+	for i, id := range ids {
+		ids[i] = `{"id":"` + id + `","self":"https://x/rest/api/3/issue/10010/comment/` + id + `","body":"*wiki*","created":"` + april + `"}`
+	}
+	return ok(fmt.Sprintf(`{"startAt":%d,"maxResults":100,"total":%d,"comments":[%s]}`, start, total, strings.Join(ids, ",")))
+}
+
+func TestListComments(t *testing.T) {
+	body := `{"startAt":0,"total":1,"comments":[{"id":"10000","self":"https://x/rest/api/2/issue/10010/comment/10000","author":{"accountId":"5b","displayName":"Ann"},` +
+		`"updateAuthor":{"accountId":"6c","displayName":"Bob"},"body":{"type":"doc","version":1,"content":[{"type":"paragraph","content":[{"type":"text","text":"hi","marks":[{"type":"strong"}]}]}]},` +
+		`"created":"2021-02-26T01:45:03.821+0000","updated":"2021-02-26T02:45:03.821+0000","visibility":{"type":"role","value":"Administrators","identifier":"x"},"jsdPublic":false}]}`
+	s := newSite(t).on(commentsPath, ok(body))
+	got, err := s.driver().ListComments(bg(), connectors.CommentQuery{ItemID: "PAY-7", Limit: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := json.Marshal(got.Items[0])
+	want := `{"id":"10000","itemId":"10010","author":"Ann","text":"**hi**","createdAt":"2021-02-26T01:45:03.821Z","updatedAt":"2021-02-26T02:45:03.821Z",` +
+		`"meta":{"authorId":"5b","updateAuthor":"Bob","updateAuthorId":"6c","visibility":{"type":"role","value":"Administrators"},"jsdPublic":false}}`
+	if string(data) != want {
+		t.Errorf("got\n%s\nwant\n%s", data, want)
+	}
+	if got := s.requests(commentsPath)[0].query.Encode(); got != "maxResults=100&orderBy=created&startAt=0" {
+		t.Errorf("asked %s", got)
+	}
+}
+
+func TestListCommentsPages(t *testing.T) {
+	s := newSite(t).on(commentsPath, commentsReply(0, 3, "1", "2"), commentsReply(2, 3, "3"))
+	var got []string
+	for page, err := range s.conn().AllComments(bg(), connectors.CommentQuery{ItemID: "PAY-7", Limit: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.Items {
+			got = append(got, c.ID+" "+c.ItemID+" "+c.Text)
+		}
+	}
+	if want := []string{"1 10010 **wiki**", "2 10010 **wiki**", "3 10010 **wiki**"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestListCommentsOfRecordedSite(t *testing.T) {
+	body := fixture(t, "goatl-get-issue-comments.json")
+	d := newSite(t).on(commentsPath, ok(body)).driver()
+	got, err := d.ListComments(bg(), connectors.CommentQuery{ItemID: "PAY-7", Limit: 50, Raw: true})
+	if err != nil || len(got.Items) != 14 || got.Next != "" {
+		t.Fatalf("%d comments, next %q, %v", len(got.Items), got.Next, err)
+	}
+	for _, c := range got.Items {
+		if c.ItemID != "10010" || c.Author != "Mia Krystof" || !strings.HasPrefix(c.Text, "Lorem ipsum") || !strings.Contains(body, string(c.Raw)) {
+			t.Errorf("got %+v", c)
+		}
+	}
+}
+
+func TestListCommentsOddIssues(t *testing.T) {
+	for _, id := range []string{"../../myself", "..", ".", "a/b", "a b", "a%2fb", "a?b", "a#b", strings.Repeat("A", 256), ""} {
+		_, err := newSite(t).driver().ListComments(bg(), connectors.CommentQuery{ItemID: id, Limit: 5})
+		wantError(t, err, connectors.NotFound, "no issue")
+	}
+	gone := newSite(t).on("/rest/api/3/issue/PAY-9/comment", status(404, `{"errorMessages":["Issue does not exist."]}`)).driver()
+	_, err := gone.ListComments(bg(), connectors.CommentQuery{ItemID: "PAY-9", Limit: 5})
+	wantError(t, err, connectors.NotFound, `no issue "PAY-9"`)
+	if list, err := newSite(t).on("/rest/api/3/issue/%D0%9F-1/comment", commentsReply(0, 0)).driver().
+		ListComments(bg(), connectors.CommentQuery{ItemID: "П-1", Limit: 5}); err != nil || len(list.Items) != 0 {
+		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func TestConcurrentCallers(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("", issueJSON(1, april))).on(projectsPath, projectPage(0, 0, "true")).on(myselfPath, ok(me))
+	c := s.conn()
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := c.Items(bg(), connectors.ItemQuery{Limit: 5}); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.Containers(bg(), connectors.ContainerQuery{Limit: 5}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}

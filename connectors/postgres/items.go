@@ -1,0 +1,143 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+// ListItems returns one page of a table's rows in the order of its key, or of its change column with UpdatedAfter. A
+// page may hold fewer rows than asked for when they are large. A table without a usable key is [connectors.Unsupported]
+// beyond keylessRows rows; a table that vanished is [connectors.NotFound].
+func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
+	none := connectors.Page[connectors.Item]{}
+	if q.ContainerID == "" {
+		return none, connectors.InvalidFields(connectors.Fault{
+			Field: "containerId", Message: "name a table as schema.table; PostgreSQL lists the rows of one at a time",
+		})
+	}
+	name, err := parseTableName(q.ContainerID)
+	if err != nil {
+		return none, connectors.InvalidFields(connectors.Fault{Field: "containerId", Message: err.Error()})
+	}
+	page, stale, err := d.page(ctx, name, q, false)
+	if stale {
+		// What was known of the table did not fit any more; ask the catalog and try once again.
+		page, _, err = d.page(ctx, name, q, true)
+	}
+	return page, d.ofTable(name, err)
+}
+
+// errStale says that a description of a table is out of date.
+var errStale = connectors.Errorf(connectors.ProviderError, "the table was altered while it was read; try again")
+
+// page lists once; stale reports a failure that a fresh description of the table may mend.
+func (d *Driver) page(ctx context.Context, name tableName, q connectors.ItemQuery, fresh bool) (p connectors.Page[connectors.Item], stale bool, err error) {
+	rel, err := d.relation(ctx, name, fresh)
+	if err != nil {
+		return p, false, err
+	}
+	l, err := d.listing(rel, q)
+	if err != nil {
+		// Whatever is wrong with the table's key or columns may have been mended meanwhile.
+		return p, !fresh, err
+	}
+	err = d.read(ctx, l.statements(), l.restart, l.take)
+	if err != nil {
+		state := stateOf(err)
+		return p, !fresh && (errors.Is(err, errStale) || state == stateNoTable || state == stateNoColumn), err
+	}
+	p, err = l.page()
+	return p, false, err
+}
+
+// ofTable names the table in errors that are about it.
+func (d *Driver) ofTable(name tableName, err error) error {
+	var coded *connectors.Error
+	switch state := stateOf(err); {
+	case err == nil:
+		return nil
+	case state == stateNoTable:
+		return gone(name, err)
+	case state == stateNoPrivilege:
+		return d.forbidden(name, err)
+	case errors.As(err, &coded):
+		return coded
+	}
+	return connectors.Wrap(connectors.ProviderError, err, "the rows of %s could not be read; try again", name)
+}
+
+// change is the column that tells when a row was changed.
+type change struct {
+	at  int // position in relation.columns; -1 without
+	oid uint32
+}
+
+// changeOf finds a table's change column. The fault says what to do when there is none.
+func (d *Driver) changeOf(r *relation) (change, string) {
+	name, single := d.changes.of(r.name)
+	if name == "" {
+		return change{at: -1}, "set updated_column (or updated_columns with " + r.name.String() + "=column) to the column that tells when a row was changed"
+	}
+	for i, c := range r.columns {
+		if c.name != name {
+			continue
+		}
+		switch c.oid {
+		case oidTimestamptz, oidTimestamp, oidDate:
+			return change{i, c.oid}, ""
+		}
+		return change{at: -1}, "its change column " + name + " is neither a timestamp nor a date; name another in updated_columns"
+	}
+	if single {
+		return change{at: -1}, "its change column " + name + " does not exist or may not be read; correct updated_columns"
+	}
+	return change{at: -1}, "it has no column " + name + " that may be read; name its change column in updated_columns as " + r.name.String() + "=column"
+}
+
+// since returns the time as a parameter of the change column's type, rounded up to what PostgreSQL stores.
+func (c change) since(t time.Time) param {
+	t = t.UTC()
+	if c.oid == oidDate {
+		return param{c.oid, []byte(t.Format(time.DateOnly))}
+	}
+	if up := t.Truncate(time.Microsecond); up.Before(t) {
+		t = up.Add(time.Microsecond)
+	}
+	layout := "2006-01-02 15:04:05.999999"
+	if c.oid == oidTimestamptz {
+		layout += "+00"
+	}
+	return param{c.oid, []byte(t.Format(layout))}
+}
+
+// texts copies the values of a row, as parts of one string.
+func texts(row [][]byte, into []string) {
+	var all strings.Builder
+	all.Grow(sizeOf(row))
+	for _, v := range row {
+		all.Write(v)
+	}
+	s, from := all.String(), 0
+	for i, v := range row {
+		into[i] = s[from : from+len(v)]
+		from += len(v)
+	}
+}
+
+func sameColumns(columns []column, fields []pgconn.FieldDescription) bool {
+	if len(fields) < len(columns) {
+		return false
+	}
+	for i, c := range columns {
+		if fields[i].DataTypeOID != c.oid {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,330 @@
+package postgres
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+const (
+	// keylessRows is how many rows of a table without a usable key are listed; every page of one reads it whole.
+	keylessRows = 10_000
+	// pageBytes bounds the values of one page, so that memory does not grow with the size of rows.
+	pageBytes = 8 << 20
+	// nameRunes bounds an item's name, which repeats a column.
+	nameRunes = 256
+)
+
+// listing builds one page of rows: the statement, and the items from what it returns.
+type listing struct {
+	rel    *relation
+	q      connectors.ItemQuery
+	id     string // of the container
+	change change
+	order  []column // what the rows are ordered by
+	at     []int    // where order is in a returned row
+	after  *position
+	rows   int // which statement returns the rows
+
+	items []connectors.Item
+	last  [][]byte // order's values of the last item
+	bytes int
+	more  bool // rows follow the last item
+	total int  // rows of a keyless table
+}
+
+func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error) {
+	l := &listing{rel: rel, q: q, id: rel.name.String()}
+	var fault string
+	l.change, fault = d.changeOf(rel)
+	if !q.UpdatedAfter.IsZero() && fault != "" {
+		return nil, connectors.Errorf(connectors.Unsupported, "%s cannot be filtered by time of change: %s", rel.name, fault)
+	}
+	if l.filtered() && len(rel.key) > 0 {
+		l.orderBy(l.change.at)
+	}
+	for _, k := range rel.key {
+		if !l.filtered() || k != l.change.at {
+			l.orderBy(k)
+		}
+	}
+	if len(rel.key) == 0 {
+		n := len(rel.columns)
+		l.order = []column{{name: "(row)", oid: oidText}, {name: "(copy)", oid: oidInt8}}
+		l.at = []int{n, n + 1}
+	}
+	var err error
+	l.after, err = parsePosition(q.Cursor, orderOf(l.order))
+	return l, err
+}
+
+func (l *listing) orderBy(i int) {
+	l.order = append(l.order, l.rel.columns[i])
+	l.at = append(l.at, i)
+}
+
+func (l *listing) filtered() bool { return !l.q.UpdatedAfter.IsZero() }
+
+// limit is how many rows to ask for: one more than the page holds, to know whether it is the last. Large rows have
+// made earlier pages of the table shorter.
+func (l *listing) limit() int {
+	n := l.q.Limit
+	if fits := int(l.rel.fits.Load()); fits > 0 {
+		n = min(n, fits)
+	}
+	return n + 1
+}
+
+// statements returns what to read; the rows are those of the last statement.
+func (l *listing) statements() []statement {
+	if len(l.rel.key) == 0 {
+		return []statement{l.keyless()}
+	}
+	if l.rel.path == "" {
+		return []statement{l.keyed()}
+	}
+	l.rows = 1
+	path := statement{searchPathSQL, []param{text(l.rel.path)}}
+	return []statement{path, l.keyed()}
+}
+
+// A type's own operators are needed for comparing keys as their index does; the role's schemas still come first.
+const searchPathSQL = `SELECT pg_catalog.set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), $1), true)`
+
+// query collects SQL with its parameters.
+type query struct {
+	strings.Builder
+	params []param
+}
+
+func (b *query) param(p param) string {
+	b.params = append(b.params, p)
+	return "$" + strconv.Itoa(len(b.params))
+}
+
+// where writes the condition of updatedAfter, if any, and returns the word that the next condition begins with.
+func (l *listing) where(b *query) string {
+	if !l.filtered() {
+		return " WHERE "
+	}
+	b.WriteString(" WHERE " + quoteColumn(l.rel.columns[l.change.at].name) + " >= " + b.param(l.change.since(l.q.UpdatedAfter)))
+	return " AND "
+}
+
+// keyed reads the rows after a position by their key. The values of the position come as parameters of the columns'
+// own types in the server's own text form, so that the comparison is the one of the index, exactly.
+func (l *listing) keyed() statement {
+	var b query
+	b.WriteString("SELECT ")
+	for i, c := range l.rel.columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(quoteColumn(c.name))
+	}
+	b.WriteString(l.rel.from())
+	and := l.where(&b)
+	names := make([]string, len(l.order))
+	for i, c := range l.order {
+		names[i] = quoteColumn(c.name)
+	}
+	order := strings.Join(names, ", ")
+	if l.after != nil {
+		b.WriteString(and + "(" + order + ") > (")
+		for i, c := range l.order {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(b.param(param{c.oid, l.after.After[i]}))
+		}
+		b.WriteString(")")
+	}
+	b.WriteString(" ORDER BY " + order + " LIMIT " + b.param(integer(l.limit())))
+	return statement{b.String(), b.params}
+}
+
+// keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
+// The last column counts the rows, to notice a table that is not small.
+func (l *listing) keyless() statement {
+	var b query
+	var named, row, out strings.Builder
+	for i, c := range l.rel.columns {
+		n := "c" + strconv.Itoa(i)
+		named.WriteString(quoteColumn(c.name) + " AS " + n + ", ")
+		out.WriteString("r." + n + ", ")
+		if i > 0 {
+			row.WriteString(", ")
+		}
+		row.WriteString(quoteColumn(c.name))
+	}
+	b.WriteString("WITH b AS (SELECT " + named.String() + "encode(sha256(textsend(ROW(" + row.String() + ")::text)), 'hex') AS h")
+	b.WriteString(l.rel.from())
+	l.where(&b)
+	b.WriteString(" LIMIT " + b.param(integer(keylessRows+1)) + "), r AS (SELECT b.*, row_number() OVER (PARTITION BY h) AS n FROM b) ")
+	b.WriteString("SELECT " + out.String() + "r.h, r.n, (SELECT count(*) FROM b) FROM r")
+	if l.after != nil {
+		b.WriteString(` WHERE (r.h COLLATE "C", r.n) > (` + b.param(param{oidText, l.after.After[0]}) + ", " + b.param(param{oidInt8, l.after.After[1]}) + ")")
+	}
+	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())))
+	return statement{b.String(), b.params}
+}
+
+// restart forgets what an earlier try returned.
+func (l *listing) restart() {
+	l.items, l.last, l.bytes, l.more, l.total = make([]connectors.Item, 0, l.limit()-1), nil, 0, false, 0
+}
+
+// take adds a row to the page.
+func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte) error {
+	if stmt != l.rows || l.more {
+		return nil
+	}
+	if !sameColumns(l.rel.columns, fields) {
+		return errStale
+	}
+	if len(l.items) == l.limit()-1 {
+		l.more = true
+		return nil
+	}
+	l.bytes += sizeOf(row)
+	if len(l.items) > 0 && l.bytes > pageBytes {
+		l.more = true
+		l.rel.fits.Store(int32(len(l.items)))
+		return nil
+	}
+	return l.add(row)
+}
+
+func sizeOf(row [][]byte) int {
+	size := 0
+	for _, v := range row {
+		size += len(v)
+	}
+	return size
+}
+
+func (l *listing) add(row [][]byte) error {
+	item, err := l.item(row)
+	if err != nil {
+		return err
+	}
+	l.items = append(l.items, item)
+	l.last = l.last[:0]
+	for _, i := range l.at {
+		l.last = append(l.last, append([]byte{}, row[i]...))
+	}
+	if n := len(l.rel.columns); len(l.rel.key) == 0 {
+		l.total, err = strconv.Atoi(string(row[n+2]))
+	}
+	return err
+}
+
+// page returns the rows taken.
+func (l *listing) page() (connectors.Page[connectors.Item], error) {
+	p := connectors.Page[connectors.Item]{Items: l.items}
+	if l.total > keylessRows {
+		return connectors.Page[connectors.Item]{}, connectors.Errorf(connectors.Unsupported,
+			"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
+	}
+	var err error
+	if l.more {
+		p.Next, err = position{orderOf(l.order), l.last}.cursor()
+	}
+	return p, err
+}
+
+// item builds an item from a row.
+func (l *listing) item(row [][]byte) (connectors.Item, error) {
+	columns := l.rel.columns
+	values := make([]string, len(row))
+	texts(row, values)
+	it := connectors.Item{ContainerID: l.id, Type: "row", Meta: make(connectors.Meta, len(columns))}
+	for i, c := range columns {
+		it.Meta[i].Name = c.name
+		if row[i] == nil {
+			continue
+		}
+		v, err := c.value(values[i])
+		if err != nil {
+			return it, connectors.Wrap(connectors.ProviderError, err, "PostgreSQL sent a value of column %s that it cannot hold; try again", c.name)
+		}
+		it.Meta[i].Value = v
+	}
+	it.ID = l.rowID(values)
+	it.Name = l.rowName(row, values, it.ID)
+	if l.change.at >= 0 && row[l.change.at] != nil {
+		it.UpdatedAt = timeOf(l.change.oid, values[l.change.at])
+	}
+	if !l.q.Raw {
+		return it, nil
+	}
+	raw, err := it.Meta.MarshalJSON()
+	it.Raw = json.RawMessage(raw)
+	return it, err
+}
+
+var escapeKey = strings.NewReplacer(`\`, `\\`, `,`, `\,`)
+
+// singleID returns the id of a row with a key of one column. No id is empty: an empty text becomes two double quotes,
+// and one that begins with a double quote is quoted, so that no two ids are alike.
+func singleID(key string) string {
+	if key == "" || key[0] == '"' {
+		return `"` + strings.ReplaceAll(key, `"`, `""`) + `"`
+	}
+	return key
+}
+
+// rowID returns the key's value in PostgreSQL's text form. The values of several columns are joined with commas, with a
+// backslash before a comma or backslash of theirs. Without a key it is a hash of the row, numbered for equal rows.
+func (l *listing) rowID(values []string) string {
+	key := l.rel.key
+	switch n := len(l.rel.columns); len(key) {
+	case 0:
+		if values[n+1] != "1" {
+			return values[n] + "-" + values[n+1]
+		}
+		return values[n]
+	case 1:
+		return singleID(cleanText([]byte(values[key[0]])))
+	}
+	parts := make([]string, len(key))
+	for i, k := range key {
+		parts[i] = escapeKey.Replace(cleanText([]byte(values[k])))
+	}
+	return strings.Join(parts, ",")
+}
+
+// rowName is the first text of the row that is not blank, cut to nameRunes, else the row's id.
+func (l *listing) rowName(row [][]byte, values []string, id string) string {
+	for _, i := range l.rel.text {
+		if row[i] == nil {
+			continue
+		}
+		if s := strings.TrimSpace(values[i]); s != "" {
+			return cut(s)
+		}
+	}
+	return id
+}
+
+func cut(s string) string {
+	if len(s) > nameRunes {
+		n := 0
+		for i := range s {
+			if n == nameRunes {
+				s = s[:i] + "…"
+				break
+			}
+			n++
+		}
+	}
+	if utf8.ValidString(s) {
+		return s
+	}
+	return cleanText([]byte(s))
+}

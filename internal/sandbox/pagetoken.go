@@ -1,0 +1,63 @@
+package sandbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
+// pageTokens makes and reads the opaque page tokens of the search. A token names a position in the results of one
+// query; it is authenticated together with the query, so a changed token or another query's is refused.
+type pageTokens struct {
+	key []byte
+}
+
+// tokenLife is how long Jira accepts a page token.
+const tokenLife = 7 * 24 * time.Hour
+
+// place is what a token carries.
+type place struct {
+	position int64
+	hop      uint32 // makes the tokens of one position differ, as after an empty page
+	issued   time.Time
+}
+
+const (
+	placeSize = 8 + 4 + 8
+	macSize   = 16
+)
+
+func newPageTokens(seed uint64) *pageTokens {
+	r := newRNG(seed, domainToken, 0)
+	return &pageTokens{key: binary.BigEndian.AppendUint64(nil, r.next())}
+}
+
+func (t *pageTokens) seal(at place, jql string) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(at.position))
+	b = binary.BigEndian.AppendUint32(b, at.hop)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.issued.UnixMilli()))
+	return base64.URLEncoding.EncodeToString(append(b, t.mac(b, jql)...))
+}
+
+// open returns the place, or false for a token that is not ours, not this query's, or older than tokenLife.
+func (t *pageTokens) open(token, jql string, now time.Time) (place, bool) {
+	b, err := base64.URLEncoding.Strict().DecodeString(token)
+	if err != nil || len(b) != placeSize+macSize || !hmac.Equal(b[placeSize:], t.mac(b[:placeSize], jql)) {
+		return place{}, false
+	}
+	at := place{
+		position: int64(binary.BigEndian.Uint64(b)),
+		hop:      binary.BigEndian.Uint32(b[8:]),
+		issued:   time.UnixMilli(int64(binary.BigEndian.Uint64(b[12:]))),
+	}
+	return at, now.Sub(at.issued) <= tokenLife
+}
+
+func (t *pageTokens) mac(b []byte, jql string) []byte {
+	h := hmac.New(sha256.New, t.key)
+	h.Write(b)
+	h.Write([]byte(jql))
+	return h.Sum(nil)[:macSize]
+}

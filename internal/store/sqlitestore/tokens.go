@@ -1,0 +1,64 @@
+package sqlitestore
+
+import (
+	"context"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/store"
+)
+
+const tokenColumns = metaColumns + "id, kind, key_id, sealed, expires_at"
+
+func scanToken(r row) (t domain.Token, err error) {
+	return t, r.Scan(metaInto(&t.Meta, &t.ID, &t.Kind, &t.KeyID, &t.Sealed, timeInto{&t.ExpiresAt})...)
+}
+
+func tokenRecord(t domain.Tenant, id string) record {
+	return record{"token", id, "SELECT 1 FROM tokens WHERE tenant = ? AND id = ?", []any{t, id}}
+}
+
+// CreateToken implements [store.Tokens].
+func (s *Store) CreateToken(ctx context.Context, t domain.Token) error {
+	_, err := s.change(ctx, "INSERT INTO tokens ("+tokenColumns+") VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)",
+		t.Tenant, instant(t.CreatedAt), instant(t.UpdatedAt), t.ID, t.Kind, t.KeyID, t.Sealed, instant(t.ExpiresAt))
+	if isDuplicate(resultCode(err)) {
+		return connectors.Wrap(connectors.Conflict, err, "there is a token %.100q already", t.ID)
+	}
+	return err
+}
+
+// Token implements [store.Tokens].
+func (s *Store) Token(ctx context.Context, t domain.Tenant, id string) (domain.Token, error) {
+	return one(ctx, s, scanToken, missing("token", id), "SELECT "+tokenColumns+" FROM tokens WHERE tenant = ? AND id = ?", t, id)
+}
+
+// UpdateToken implements [store.Tokens]. It leaves CreatedAt as it is.
+func (s *Store) UpdateToken(ctx context.Context, t domain.Token) (int64, error) {
+	const update = `UPDATE tokens SET revision = revision + 1, updated_at = ?, kind = ?, key_id = ?, sealed = ?, expires_at = ?
+		WHERE tenant = ? AND id = ? AND revision = ?`
+	return s.update(ctx, tokenRecord(t.Tenant, t.ID), t.Revision, update,
+		instant(t.UpdatedAt), t.Kind, t.KeyID, t.Sealed, instant(t.ExpiresAt), t.Tenant, t.ID, t.Revision)
+}
+
+// DeleteToken implements [store.Tokens].
+func (s *Store) DeleteToken(ctx context.Context, t domain.Tenant, id string) error {
+	n, err := s.change(ctx, "DELETE FROM tokens WHERE tenant = ? AND id = ?", t, id)
+	if err == nil && n == 0 {
+		return missing("token", id)
+	}
+	return err
+}
+
+// ListTokens implements [store.Tokens].
+func (s *Store) ListTokens(ctx context.Context, t domain.Tenant, l store.List) ([]domain.Token, error) {
+	if err := page(l); err != nil {
+		return nil, err
+	}
+	return many(ctx, s, scanToken, "SELECT "+tokenColumns+" FROM tokens WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", t, l.After, l.Limit)
+}
+
+// TokenKeyIDs implements [store.Tokens].
+func (s *Store) TokenKeyIDs(ctx context.Context) ([]string, error) {
+	return many(ctx, s, func(r row) (id string, err error) { return id, r.Scan(&id) }, "SELECT DISTINCT key_id FROM tokens ORDER BY key_id")
+}
