@@ -151,11 +151,9 @@ func (s *Suite) rows() []row {
 		for _, r := range listingRows {
 			all = append(all, row{op.name + "/" + r.name, func(tb TB, s *Suite) { r.check(tb, s, op) }})
 		}
+		all = append(all, ownRows[op.name]...)
 	}
 	return append(all, []row{
-		{"items/unknown_container", checkUnknownContainer},
-		{"items/filters", checkFilters},
-		{"comments/unknown_item", checkUnknownItem},
 		{"all/concurrent", checkConcurrent},
 		{"all/hostile_ids", checkHostileIDs},
 		{"all/unsupported", checkUnsupported},
@@ -181,6 +179,15 @@ var listingRows = []struct {
 	{"limits", checkLimits},
 	{"raw", checkRaw},
 	{"shape", checkShape},
+}
+
+// ownRows are the rows that only one listing has.
+var ownRows = map[string][]row{
+	connectors.CapItems: {
+		{"items/unknown_container", checkUnknownContainer},
+		{"items/filters", checkFilters},
+	},
+	connectors.CapComments: {{"comments/unknown_item", checkUnknownItem}},
 }
 
 // faults returns what is missing or wrong in the suite itself.

@@ -157,11 +157,10 @@ func TestConfig(t *testing.T) {
 }
 
 func TestContextPath(t *testing.T) {
-	s := newSite(t).on("/jira/software"+serverInfoPath, status(404, webPage)).on("/jira/software"+olderInfo, status(404, webPage))
-	s.replies["/jira/software"+serverInfoPath][0].header = http.Header{"Content-Type": {"text/html"}}
-	d := s.driverAt(s.url+"/jira/software", time.Now)
-	// The document knows no context path.
-	d.api.HTTP = &http.Client{Transport: s.client.Transport}
-	_, err := d.Probe(bg())
+	const prefix = "/jira/software"
+	page := status(404, webPage).with("Content-Type", "text/html")
+	s := newSite(t).on(prefix+serverInfoPath, page).on(prefix+olderInfo, page)
+	s.prefix = prefix
+	_, err := s.driverAt(s.url+prefix, time.Now).Probe(bg())
 	wantError(t, err, connectors.NotFound, "without the path of a page such as /jira/software/…")
 }

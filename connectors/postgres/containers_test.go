@@ -197,9 +197,9 @@ func TestPrivileges(t *testing.T) {
 	if items := list(t, d, connectors.ItemQuery{ContainerID: s + ".nokey", Limit: 1}); len(items) != 2 || items[0].ID == items[1].ID {
 		t.Errorf("got %+v", items)
 	}
-	for _, table := range []string{"denied", "called"} {
+	for table, want := range map[string]string{"denied": "GRANT SELECT ON", "called": "behind it; GRANT it"} {
 		_, err = tryList(d, connectors.ItemQuery{ContainerID: s + "." + table, Limit: 5})
-		if e := wantCode(t, err, connectors.Reauthorize); !strings.Contains(e.Message, "GRANT SELECT ON") {
+		if e := wantCode(t, err, connectors.Reauthorize); !strings.Contains(e.Message, want) {
 			t.Errorf("%s: got %q", table, e.Message)
 		}
 	}

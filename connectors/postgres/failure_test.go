@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -167,11 +168,25 @@ func TestTimeouts(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, stop)
 	_, err = d.ListItems(ctx, connectors.ItemQuery{ContainerID: s + ".slow", Limit: 5})
 	wantCode(t, err, connectors.Unavailable)
-	var busy int
-	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%slow%' AND pid <> pg_backend_pid()").Scan(&busy); err != nil || busy > 0 {
-		t.Errorf("%d statements run on after their callers went, %v", busy, err)
-	}
+	waitFor(t, c, 0)
 	visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".free", Limit: 5}, 0)
+}
+
+// waitFor waits until so many sessions of the connector sleep in the server.
+func waitFor(t *testing.T, c *pgx.Conn, want int) {
+	t.Helper()
+	var busy int
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		err := c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ucf'
+			AND state = 'active' AND wait_event = 'PgSleep' AND datname = current_database()`).Scan(&busy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if busy == want {
+			return
+		}
+	}
+	t.Fatalf("%d statements sleep in the server, want %d", busy, want)
 }
 
 // TestReadOnly calls functions that write through views.
@@ -191,12 +206,12 @@ func TestReadOnly(t *testing.T) {
 		wantCode(t, err, code)
 	}
 	visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".log", Limit: 5}, 0)
-	exec(t, c, "CREATE VIEW settings AS SELECT name, setting FROM pg_settings WHERE name IN ('transaction_read_only', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')")
+	exec(t, c, "CREATE VIEW settings AS SELECT name, setting FROM pg_settings WHERE name IN ('transaction_read_only', 'transaction_isolation', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')")
 	got := map[any]any{}
 	for _, it := range list(t, d, connectors.ItemQuery{ContainerID: s + ".settings", Limit: 5}) {
 		got[it.Meta[0].Value] = it.Meta[1].Value
 	}
-	want := map[any]any{"transaction_read_only": "on", "statement_timeout": "30000", "lock_timeout": "5000", "idle_in_transaction_session_timeout": "10000"}
+	want := map[any]any{"transaction_read_only": "on", "transaction_isolation": "read committed", "statement_timeout": "30000", "lock_timeout": "5000", "idle_in_transaction_session_timeout": "10000"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -245,7 +260,11 @@ func TestConcurrentCallers(t *testing.T) {
 	}
 	// Connections that the server ended meanwhile are replaced without anybody noticing.
 	exec(t, c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ucf' AND datname = current_database()")
+	start := time.Now()
 	visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".t", Limit: 200}, 500)
+	if took := time.Since(start); took > 3*firstDelay {
+		t.Errorf("it took %v: the dead connections were tried one by one", took)
+	}
 }
 
 // TestRetry cuts the first connections off; the fourth try gets through, and no fifth is made.
@@ -283,14 +302,35 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestSilentServer meets a server that takes everything and says nothing.
+// loggedIn is how a server lets anybody in: AuthenticationOk, BackendKeyData, ReadyForQuery.
+const loggedIn = "R\x00\x00\x00\x08\x00\x00\x00\x00" + "K\x00\x00\x00\x0c12345678" + "Z\x00\x00\x00\x05I"
+
+// TestSilentServer meets servers that take everything and say nothing, at once or after the login.
 func TestSilentServer(t *testing.T) {
+	for name, greeting := range map[string]string{"at once": "", "after login": loggedIn} {
+		t.Run(name, func(t *testing.T) { meetSilence(t, greeting) })
+	}
+}
+
+func meetSilence(t *testing.T, greeting string) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	defer l.Close()
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, greeting)
+			wg.Go(func() { _, _ = io.Copy(io.Discard, c); c.Close() })
+		}
+	})
 	d := openRaw(t, map[string]any{
 		"host": "127.0.0.1", "port": l.Addr().(*net.TCPAddr).Port, "database": "d", "user": "u", "password": "hunter2", "sslmode": "disable",
 	})
@@ -303,7 +343,11 @@ func TestSilentServer(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
+	start = time.Now()
 	d.Close()
+	if took := time.Since(start); took > 3*cancelGrace {
+		t.Errorf("closing took %v", took)
+	}
 }
 
 // TestNonsense meets servers that speak something else.
@@ -354,20 +398,10 @@ func TestClose(t *testing.T) {
 			done <- err
 		}()
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		var busy int
-		if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ucf' AND state = 'active' AND wait_event = 'PgSleep' AND datname = current_database()").Scan(&busy); err != nil {
-			t.Fatal(err)
-		}
-		if busy == maxConns {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d statements run", busy)
-		}
-	}
+	waitFor(t, c, maxConns)
 	start := time.Now()
 	d.Close()
+	waitFor(t, c, 0)
 	for range 6 {
 		wantCode(t, <-done, connectors.Unavailable)
 	}

@@ -59,13 +59,12 @@ func (d *Driver) page(ctx context.Context, name tableName, q connectors.ItemQuer
 // ofTable names the table in errors that are about it.
 func (d *Driver) ofTable(name tableName, err error) error {
 	var coded *connectors.Error
-	switch state := stateOf(err); {
+	switch {
 	case err == nil:
 		return nil
-	case state == stateNoTable:
-		return gone(name, err)
-	case state == stateNoPrivilege:
-		return d.forbidden(name, err)
+	case stateOf(err) == stateNoPrivilege:
+		return connectors.Wrap(connectors.Reauthorize, err,
+			"reading %s needs a privilege that the role %s or the owner of the view lacks, on a table or function behind it; GRANT it, or connect with another role", name, d.user)
 	case errors.As(err, &coded):
 		return coded
 	}

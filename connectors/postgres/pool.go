@@ -7,10 +7,10 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/unified-connector/ucf/connectors"
 )
@@ -19,7 +19,7 @@ const (
 	maxConns       = 4
 	maxIdle        = time.Minute      // an unused connection is closed after it
 	connectTimeout = 10 * time.Second // for dialling, TLS and login together
-	cancelGrace    = time.Second      // for the server to stop a statement whose caller has gone
+	cancelGrace    = time.Second      // for telling the server that a statement or connection has ended
 	maxMessageLen  = 256 << 20        // of one message of the server, which bounds one row
 )
 
@@ -207,8 +207,17 @@ func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	config.TLSConfig = to.tls
 	config.ChannelBinding = to.channelBinding
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = p.dial
-	return pgconn.ConnectConfig(ctx, config)
+	// A login that fails makes pgconn ask for a cancellation, for which there is nothing yet and nobody waits.
+	var dialled, loggedIn atomic.Bool
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if dialled.Swap(true) && !loggedIn.Load() {
+			return nil, errClosed
+		}
+		return p.dial(ctx)
+	}
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	loggedIn.Store(err == nil)
+	return conn, err
 }
 
 // bound returns a context that ends with another one too.
@@ -218,9 +227,9 @@ func bound(ctx, other context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { unhook(); cancel() }
 }
 
-// dial opens a guarded connection to the configured server, whatever address it is asked for: requests to cancel come
-// with the address that the guard resolved, which it would have to judge without the name.
-func (p *pool) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// dial opens a guarded connection to the configured server, by name: requests to cancel come with the address that the
+// guard resolved, which it would have to judge without the name.
+func (p *pool) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := bound(ctx, p.wire)
 	defer cancel()
 	raw, err := p.to.dial(ctx, "tcp", net.JoinHostPort(p.to.host, strconv.Itoa(p.to.port)))
@@ -272,16 +281,11 @@ func makeBaseConfig() (*pgconn.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Fallbacks = nil
-	c.KerberosSrvName, c.KerberosSpn = "", ""
 	c.ConnectTimeout = connectTimeout
 	c.MaxProtocolMessageBodyLen = maxMessageLen
 	// Poolers refuse most parameters at start; they know these.
 	c.RuntimeParams = map[string]string{
 		"application_name": "ucf", "client_encoding": "UTF8", "DateStyle": "ISO, MDY", "TimeZone": "UTC",
-	}
-	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
 	return c, nil
 }

@@ -135,9 +135,9 @@ func (d *Driver) describe(ctx context.Context, name tableName) (*relation, error
 	case err != nil:
 		return nil, err
 	case rel == nil:
-		return nil, gone(name, nil)
+		return nil, gone(name)
 	case !readable:
-		return nil, d.forbidden(name, nil)
+		return nil, d.forbidden(name)
 	}
 	rel.setKey(key, attnums)
 	return rel, nil
@@ -175,13 +175,13 @@ func (r *relation) setKey(key string, attnums []string) {
 	}
 }
 
-func gone(name tableName, err error) error {
-	return connectors.Wrap(connectors.NotFound, err, "there is no table or view %s (any more); list the tables again, and mind that case counts", name)
+func gone(name tableName) error {
+	return connectors.Errorf(connectors.NotFound, "there is no table or view %s (any more); list the tables again, and mind that case counts", name)
 }
 
-func (d *Driver) forbidden(name tableName, err error) error {
+func (d *Driver) forbidden(name tableName) error {
 	schema, table := pgx.Identifier{name.schema}.Sanitize(), name.sql()
-	return connectors.Wrap(connectors.Reauthorize, err,
+	return connectors.Errorf(connectors.Reauthorize,
 		"the role %s may not read %s: GRANT USAGE ON SCHEMA %s and GRANT SELECT ON %s to it, or connect with another role", d.user, name, schema, table)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,8 +139,8 @@ func TestMillionIssues(t *testing.T) {
 			_, body := get(t, site+"/rest/api/3/search/jql?maxResults=5000&jql=updated%3E%3D0+order+by+updated&nextPageToken="+token)
 			page := decodePage(t, body)
 			for _, issue := range page.Issues {
-				var id int
-				if _, err := fmt.Sscan(issue.ID, &id); err != nil || seen[id-firstIssueID] {
+				id, err := strconv.Atoi(issue.ID)
+				if err != nil || seen[id-firstIssueID] {
 					t.Fatalf("id %q: %v, or seen twice", issue.ID, err)
 				}
 				seen[id-firstIssueID] = true

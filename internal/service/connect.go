@@ -170,6 +170,12 @@ type ConnectIn struct {
 		ConnectionID string `json:"connectionId,omitempty" doc:"Connection to renew"`
 		Name         string `json:"name,omitempty" maxLength:"100"`
 		APIKeyName   string `json:"apiKeyName,omitempty"`
+
+		RedirectURI   string   `json:"redirectUri,omitempty" doc:"For oauth2: the page that the browser returns to"`
+		Scopes        []string `json:"scopes,omitempty" doc:"For oauth2"`
+		Site          string   `json:"site,omitempty" doc:"For oauth2: the site to connect"`
+		CSRFToken     string   `json:"csrfToken,omitempty" doc:"For oauth2: repeated when the flow is completed"`
+		CodeChallenge string   `json:"codeChallenge,omitempty" doc:"For oauth2: S256 of a verifier that completes the flow"`
 	}
 }
 
@@ -233,6 +239,17 @@ type ConnectedBody struct {
 	Config       map[string]any `json:"config,omitempty" doc:"The other fields of the configuration"`
 	Label        string         `json:"label,omitempty" maxLength:"100" doc:"Name of the connection; without it: default"`
 	ConnectionID string         `json:"connectionId,omitempty" doc:"Connection to renew"`
+
+	State        string `json:"state,omitempty" doc:"For oauth2"`
+	Code         string `json:"code,omitempty" doc:"For oauth2"`
+	Site         string `json:"site,omitempty" doc:"For oauth2: the one of several sites"`
+	CSRFToken    string `json:"csrfToken,omitempty" doc:"For oauth2"`
+	CodeVerifier string `json:"codeVerifier,omitempty" doc:"For oauth2"`
+}
+
+// oauth reports whether the body completes a flow of the method oauth2.
+func (b ConnectedBody) oauth() bool {
+	return b.State != "" || b.Code != "" || b.Site != "" || b.CSRFToken != "" || b.CodeVerifier != ""
 }
 
 // Workspace returns the tenant named beside the header.
@@ -251,6 +268,9 @@ func (s *Service) Connected(ctx context.Context, t domain.Tenant, in ConnectedIn
 	def, err := s.definition(in.ID)
 	if err != nil {
 		return ConnectedOut{}, err
+	}
+	if in.Body.oauth() {
+		return ConnectedOut{}, connectors.Errorf(connectors.Unsupported, "connecting %s by OAuth is not part of this version: send apiKey", def.Name)
 	}
 	raw, err := withKey(def, in.Body)
 	if err != nil {

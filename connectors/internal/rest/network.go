@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"syscall"
 
@@ -44,7 +45,7 @@ func (c *Client) reason(err error) string {
 		return "its host name is not known: check " + c.AddressField
 	case errors.As(err, &cert), errors.As(err, &authority):
 		return "its certificate is not trusted: check " + c.AddressField
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "it does not speak TLS there: check " + c.AddressField
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens at its address: check " + c.AddressField

@@ -32,7 +32,7 @@ func networkKind(path string) (string, error) {
 	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil {
 		return "", err
 	}
-	magic := uint32(st.Type) //nolint:unconvert // the type differs between architectures
+	magic := uint32(st.Type)
 	if magic != unix.FUSE_SUPER_MAGIC {
 		return networkMagic[magic], nil
 	}

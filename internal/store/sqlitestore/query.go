@@ -42,11 +42,11 @@ func many[T any](ctx context.Context, s *Store, scan func(row) (T, error), query
 		}
 		defer rows.Close()
 		for rows.Next() {
-			one, err := scan(rows)
+			next, err := scan(rows)
 			if err != nil {
 				return err
 			}
-			found = append(found, one)
+			found = append(found, next)
 		}
 		return rows.Err()
 	})
