@@ -25,6 +25,7 @@ func checkConcurrent(tb TB, s *Suite) {
 	probe := s.operations()[0]
 	want := l.mustAsk(probe, l.open(), request{})
 	begin := make(chan struct{})
+	l.sys.gather(callers)
 	var all sync.WaitGroup
 	for n := range callers {
 		all.Go(func() {

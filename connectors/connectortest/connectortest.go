@@ -10,6 +10,7 @@
 package connectortest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -78,6 +79,7 @@ type Suite struct {
 
 	// patience is how long an operation may take to return after its context has ended.
 	patience time.Duration
+	hangTime time.Duration // the deadline of an operation that meets a fault that hangs
 	sealer   connectors.Sealer
 }
 
@@ -192,9 +194,8 @@ var ownRows = map[string][]row{
 
 // faults returns what is missing or wrong in the suite itself.
 func (s *Suite) faults() []string {
-	if s.patience == 0 {
-		s.patience = defaultPatience
-	}
+	s.patience = cmp.Or(s.patience, defaultPatience)
+	s.hangTime = cmp.Or(s.hangTime, defaultHang)
 	if s.Definition == nil || s.Config == nil || (s.Handler == nil) == (s.Harness == nil) {
 		return []string{"Definition, Config, and either Handler or Harness are needed"}
 	}

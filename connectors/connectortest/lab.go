@@ -133,18 +133,14 @@ func (l *lab) client(c connectors.Config) *http.Client {
 	if err != nil {
 		u = &url.URL{}
 	}
-	m := c.AuthMethod()
-	s := signer{next: l.transport, host: u.Host, log: l.log}
-	if m.Secret != "" {
-		s.authorization = authorization(c, m)
-	}
 	return &http.Client{
-		Transport:     s,
+		Transport:     signer{next: l.transport, host: u.Host, config: c, log: l.log},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-func authorization(c connectors.Config, m connectors.AuthMethod) string {
+func authorization(c connectors.Config) string {
+	m := c.AuthMethod()
 	secret := c.Secret(m.Secret).Reveal()
 	switch m.Scheme {
 	case connectors.SchemeBasic:
@@ -157,10 +153,10 @@ func authorization(c connectors.Config, m connectors.AuthMethod) string {
 
 // signer adds the credential and the marker, and logs addresses as clients do.
 type signer struct {
-	next          http.RoundTripper
-	host          string
-	authorization string
-	log           *logBuffer
+	next   http.RoundTripper
+	host   string
+	config connectors.Config
+	log    *logBuffer
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -168,8 +164,8 @@ func (s signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, _ = fmt.Fprintf(s.log, "%s %s\n", r.Method, r.URL)
 	out := r.Clone(r.Context())
 	out.Header.Set(marker, "1")
-	if s.authorization != "" && r.URL.Host == s.host {
-		out.Header.Set("Authorization", s.authorization)
+	if value := authorization(s.config); value != "" && r.URL.Host == s.host {
+		out.Header.Set("Authorization", value)
 	}
 	resp, err := s.next.RoundTrip(out)
 	if resp != nil {

@@ -3,7 +3,6 @@ package connectortest
 import (
 	"io"
 	"slices"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -31,7 +30,7 @@ func checkNoGoroutine(tb TB, s *Suite) {
 	for _, m := range s.Definition.AuthMethods() {
 		running := goleak.IgnoreCurrent()
 		l.driver(m)
-		if err := goleak.Find(running, goleak.MaxRetryInterval(time.Millisecond)); err != nil {
+		if err := goleak.Find(running); err != nil {
 			tb.Errorf("New for %s started a goroutine: %v", m, err)
 		}
 	}
@@ -105,8 +104,8 @@ func checkCloseTwice(tb TB, s *Suite) {
 // checkLeaks uses a connection in every way, also by cancelling it, and expects no goroutine after Close.
 func checkLeaks(tb TB, s *Suite) {
 	tb.Helper()
-	running := goleak.IgnoreCurrent()
 	l := newLab(tb, s)
+	running := goleak.IgnoreCurrent()
 	c := l.open()
 	for _, op := range s.operations() {
 		l.mustAsk(op, c, op.first(s))

@@ -179,7 +179,7 @@ func checkDamagedCursor(tb TB, s *Suite, op operation) {
 func damage(cursor string) []string {
 	out := []string{
 		"x", "AAAA", "null", "{}", "-1", "0", "\x00", "\xff\xfe", "🦆", "../../etc/passwd", cursor + "A", cursor + "=",
-		" " + cursor, cursor + cursor, string(slices.Repeat([]byte("A"), 1<<20)),
+		" " + cursor, cursor + cursor, string(slices.Repeat([]byte("A"), 64<<10)),
 	}
 	step := max(len(cursor)/16, 1)
 	for i := 0; i < len(cursor); i += step {

@@ -20,6 +20,7 @@ type proxy struct {
 	mode    kind
 	closed  bool
 	count   int
+	crowd   *crowd
 	conns   map[net.Conn]struct{}
 }
 
@@ -52,6 +53,12 @@ func (p *proxy) disarm() {
 	defer p.mu.Unlock()
 	p.mode = kindAnswer
 	p.changed.Broadcast()
+}
+
+func (p *proxy) gather(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.crowd = newCrowd(n)
 }
 
 func (p *proxy) arrivals() <-chan struct{} { return p.hanging }
@@ -90,6 +97,7 @@ func (p *proxy) handle(client net.Conn) {
 		return
 	}
 	defer p.forget(client)
+	p.gathering().join()
 	server, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp", p.target)
 	if err != nil {
 		return
@@ -112,6 +120,12 @@ func (p *proxy) admit(c net.Conn) bool {
 	}
 	p.conns[c] = struct{}{}
 	return true
+}
+
+func (p *proxy) gathering() *crowd {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.crowd
 }
 
 func (p *proxy) forget(c net.Conn) {

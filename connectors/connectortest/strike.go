@@ -24,8 +24,8 @@ func (p position) String() string {
 	return fmt.Sprintf("page %d, request %d", p.page, p.nth)
 }
 
-// hangTime is the deadline of an operation that meets a fault that hangs.
-const hangTime = 100 * time.Millisecond
+// defaultHang is the deadline of an operation that meets a fault that hangs.
+const defaultHang = 40 * time.Millisecond
 
 // check puts the operation to every variant of the fault, at every position.
 func (f fault) check(tb TB, s *Suite, op operation) {
@@ -117,7 +117,7 @@ func (l *lab) struck(v variant, nth int, op operation, c *connectors.Conn, r req
 	l.tb.Helper()
 	deadline := healthyTime
 	if v.hangs {
-		deadline = hangTime
+		deadline = l.s.hangTime
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()

@@ -20,6 +20,8 @@ type system interface {
 	disarm()
 	// arrivals receives a value whenever something meets a fault that hangs.
 	arrivals() <-chan struct{}
+	// gather makes the next n requests or connections wait for each other, for a while.
+	gather(n int)
 	// requests is how many requests, or connections, there were.
 	requests() int
 	// close ends the system and everything that hangs in it.
@@ -46,6 +48,7 @@ type httpSystem struct {
 	nth    int
 	since  int // requests since the fault was armed
 	log    []seen
+	crowd  *crowd
 	bodies [][]byte
 }
 
@@ -70,6 +73,12 @@ func (s *httpSystem) disarm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed = nil
+}
+
+func (s *httpSystem) gather(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crowd = newCrowd(n)
 }
 
 func (s *httpSystem) arrivals() <-chan struct{} { return s.hanging }
@@ -105,7 +114,8 @@ func (s *httpSystem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The server notices that a client is gone only after it has read the body.
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	fault := s.take(r)
+	fault, crowd := s.take(r)
+	crowd.join()
 	x := exchange{w: w, r: r, sys: s}
 	if fault != nil && !fault.needsHealthy {
 		fault.answer(x)
@@ -128,19 +138,19 @@ func (s *httpSystem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(x.healthy)
 }
 
-// take records the request and returns the fault that it meets, if any.
-func (s *httpSystem) take(r *http.Request) *variant {
+// take records the request and returns the fault that it meets and the crowd that it is of, if any.
+func (s *httpSystem) take(r *http.Request) (*variant, *crowd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = append(s.log, seen{r.Method, r.URL.String(), r.URL.EscapedPath(), r.Header.Clone()})
 	if s.armed == nil {
-		return nil
+		return nil, s.crowd
 	}
 	s.since++
 	if s.nth != 0 && s.nth != s.since {
-		return nil
+		return nil, s.crowd
 	}
-	return s.armed
+	return s.armed, s.crowd
 }
 
 // exchange is one request that meets a fault. The healthy answer is there only where the fault needs it.

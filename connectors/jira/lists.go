@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -75,7 +76,11 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	if err != nil {
 		return page, err
 	}
-	found, err := d.search(ctx, q, jql)
+	at, err := parsePlace(q.Cursor)
+	if err != nil {
+		return page, err
+	}
+	found, err := d.search(ctx, q, jql, at)
 	if err != nil {
 		return page, err
 	}
@@ -89,8 +94,8 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 		}
 		page.Items = append(page.Items, it)
 	}
-	if found.IsLast == nil || !*found.IsLast {
-		page.Next = connectors.Cursor(found.NextPageToken)
+	if page.Next, err = d.behind(at, found); err != nil {
+		return page, err
 	}
 	if q.Cursor == "" && page.Next == "" && len(found.Issues) == 0 {
 		return page, d.vouch(ctx)
@@ -104,11 +109,11 @@ func isOlder(it connectors.Item, after time.Time) bool {
 	return !after.IsZero() && it.UpdatedAt != nil && it.UpdatedAt.Before(after.Truncate(time.Millisecond))
 }
 
-func (d *Driver) search(ctx context.Context, q connectors.ItemQuery, jql string) (*searchPage, error) {
+func (d *Driver) search(ctx context.Context, q connectors.ItemQuery, jql string, at place) (*searchPage, error) {
 	size := min(q.Limit, maxPage)
 	var p searchPage
 	_, err := d.api.Query(ctx, "/rest/api/3/search/jql", searchRequest{
-		JQL: jql, NextPageToken: string(q.Cursor), MaxResults: size, Fields: fieldsFor(q),
+		JQL: jql, NextPageToken: at.token, MaxResults: size, Fields: fieldsFor(q),
 	}, &p)
 	if connectors.CodeOf(err) == connectors.InvalidRequest {
 		return nil, d.explain(ctx, q, err)
@@ -120,6 +125,45 @@ func (d *Driver) search(ctx context.Context, q connectors.ItemQuery, jql string)
 		return nil, d.api.Nonsense(fault)
 	}
 	return &p, nil
+}
+
+// place is a position in a listing that Jira pages by token.
+type place struct {
+	token   string
+	empties int // how many pages were empty in a row
+}
+
+// maxEmptySearches is how many empty pages in a row are taken for a search that still goes on.
+const maxEmptySearches = 100
+
+// parsePlace reads a cursor that [Driver.behind] wrote.
+func parsePlace(c connectors.Cursor) (place, error) {
+	if c == "" {
+		return place{}, nil
+	}
+	empties, token, ok := strings.Cut(string(c), ".")
+	n, err := strconv.ParseUint(empties, 10, 16)
+	if err != nil || !ok || token == "" {
+		return place{}, connectors.Wrap(connectors.InvalidRequest, err, "the cursor is not one of this listing: start without one")
+	}
+	return place{token, int(n)}, nil
+}
+
+// behind returns the cursor of the page behind one.
+func (d *Driver) behind(at place, p *searchPage) (connectors.Cursor, error) {
+	if p.NextPageToken == "" || p.IsLast != nil && *p.IsLast {
+		return "", nil
+	}
+	next := place{token: p.NextPageToken}
+	if next.token == at.token {
+		return "", d.api.Nonsense("the same page token twice, so the listing would never end")
+	}
+	if len(p.Issues) == 0 {
+		if next.empties = at.empties + 1; next.empties > maxEmptySearches {
+			return "", d.api.Nonsense(strconv.Itoa(next.empties) + " empty pages in a row, so the listing may never end")
+		}
+	}
+	return connectors.Cursor(strconv.Itoa(next.empties) + "." + next.token), nil
 }
 
 // explain finds out why Jira refused a search. Its messages are in the account's language, so they tell people and

@@ -288,6 +288,35 @@ func TestListItemsRepeatedToken(t *testing.T) {
 	wantError(t, last, connectors.ProviderError, "same page token twice")
 }
 
+// TestListItemsCycle has tokens that come again after others.
+func TestListItemsCycle(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("t1", issueJSON(1, april)), searchBody("t2", issueJSON(2, april)), searchBody("t1", issueJSON(1, april)))
+	var last error
+	for _, err := range s.conn().AllItems(bg(), connectors.ItemQuery{Limit: 2}) {
+		last = err
+	}
+	wantError(t, last, connectors.ProviderError, "same page token twice")
+}
+
+func TestListItemsEmptyPagesWithoutEnd(t *testing.T) {
+	s := newSite(t)
+	for i := range maxEmptySearches + 1 {
+		s.on(searchPath, searchBody("t"+strconv.Itoa(i)))
+	}
+	var last error
+	for _, err := range s.conn().AllItems(bg(), connectors.ItemQuery{Limit: 2}) {
+		last = err
+	}
+	wantError(t, last, connectors.ProviderError, "101 empty pages in a row")
+}
+
+func TestBadPlaces(t *testing.T) {
+	for _, cur := range []connectors.Cursor{"t", ".t", "0.", "0", "-1.t", "x.t", "99999.t"} {
+		_, err := newSite(t).driver().ListItems(bg(), connectors.ItemQuery{Limit: 1, Cursor: cur})
+		wantError(t, err, connectors.InvalidRequest, "start without one")
+	}
+}
+
 // TestListItemsLastPage has the ways in which Jira says that a page is the last.
 func TestListItemsLastPage(t *testing.T) {
 	for name, tail := range map[string]string{"isLast": `"isLast":true`, "isLast beside a token": `"isLast":true,"nextPageToken":"t"`, "no token": `"warnings":[]`, "null token": `"nextPageToken":null`} {
@@ -324,7 +353,7 @@ func TestListItemsUpdatedAfter(t *testing.T) {
 	s := newSite(t).on(searchPath, searchBody("t",
 		issueJSON(1, "2026-04-28T15:33:15.491+0200"), issueJSON(2, "2026-04-28T15:33:15.492+0200"), issueJSON(3, "2026-04-28T13:34:00.000+0000"), issueJSON(4, "soon")))
 	got, err := s.driver().ListItems(bg(), connectors.ItemQuery{Limit: 5, UpdatedAfter: after})
-	if err != nil || itemIDs(got.Items) != "2 3 4" || got.Next != "t" {
+	if err != nil || itemIDs(got.Items) != "2 3 4" || got.Next != "0.t" {
 		t.Errorf("got %s, next %q, %v", itemIDs(got.Items), got.Next, err)
 	}
 	want := fmt.Sprintf("updated >= %d ORDER BY updated ASC, key ASC", after.UnixMilli()-120_000)
@@ -389,7 +418,7 @@ func TestListItemsRefusals(t *testing.T) {
 		words string
 	}{
 		{"bad query", connectors.ItemQuery{Query: "x = 1"}, func(s *site) { s.on(searchPath, bad) }, connectors.InvalidRequest, "existiert nicht für das Feld 'project'. [redacted]; jql: bad [31m"},
-		{"cursor that expired", connectors.ItemQuery{Cursor: "t"}, func(s *site) { s.on(searchPath, bad) }, connectors.InvalidRequest, "no longer accepts the cursor"},
+		{"cursor that expired", connectors.ItemQuery{Cursor: "0.t"}, func(s *site) { s.on(searchPath, bad) }, connectors.InvalidRequest, "no longer accepts the cursor"},
 		{"unknown project", connectors.ItemQuery{ContainerID: "a/../b"}, func(s *site) {
 			s.on(searchPath, bad).on("/rest/api/3/project/a%2F..%2Fb", status(404, `{"errorMessages":["No project"]}`))
 		}, connectors.NotFound, `no project "a/../b"`},

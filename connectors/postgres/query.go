@@ -170,8 +170,12 @@ func (d *Driver) settings() string {
 	for i, s := range set {
 		calls[i] = "pg_catalog.set_config('" + s[0] + "', '" + s[1] + "', true)"
 	}
-	return "SELECT " + strings.Join(calls, ", ")
+	return "SELECT " + strings.Join(calls, ", ") + ", " + encodingSQL
 }
+
+// encodingSQL asks for UTF-8, but of a database that holds any bytes for what it holds: it refuses to send them as UTF-8.
+const encodingSQL = `pg_catalog.set_config('client_encoding',
+  CASE WHEN pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)`
 
 // text returns a parameter of type text.
 func text(s string) param { return param{oidText, []byte(s)} }

@@ -87,15 +87,15 @@ func (a *api) operation(op operation, in reflect.Type) huma.Operation {
 		Tags: []string{op.tag}, Errors: failures(op),
 		// The body is read, bounded and timed by readBody: huma's own deadline would stay set while the service works.
 		MaxBodyBytes: -1, BodyReadTimeout: -1,
-		Middlewares: huma.Middlewares{a.checkQuery},
-	}
-	if _, ok := in.FieldByName("Body"); ok {
-		o.Middlewares = append(o.Middlewares, a.readBody)
 	}
 	if op.outside {
 		a.router.outside[o.Path] = true
-	} else {
-		o.Parameters = headerRefs()
+		return o
+	}
+	o.Parameters = headerRefs()
+	o.Middlewares = huma.Middlewares{a.checkQuery}
+	if _, ok := in.FieldByName("Body"); ok {
+		o.Middlewares = append(o.Middlewares, a.readBody)
 	}
 	return o
 }
@@ -122,8 +122,8 @@ func failures(op operation) []int {
 		return []int{http.StatusForbidden, http.StatusServiceUnavailable}
 	}
 	list := []int{
-		http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusFailedDependency,
-		http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+		http.StatusFailedDependency, http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 	}
 	if op.method == http.MethodPost || op.method == http.MethodPatch {
 		list = append(list, http.StatusRequestEntityTooLarge)

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
@@ -54,10 +55,12 @@ func (a *api) addDocuments() {
 	})
 }
 
-// addDocument adds a document that is made once: what the API offers does not change while it runs.
+// addDocument adds a document that is made once, when it is first asked for: what the API offers does not change
+// while it runs.
 func (a *api) addDocument(path string, text func() ([]byte, error)) {
-	body, err := text()
+	text = sync.OnceValues(text)
 	a.router.handleOutside(http.MethodGet+" "+path, func(w http.ResponseWriter, r *http.Request) {
+		body, err := text()
 		if err != nil {
 			a.fail(w, r, connectors.AsError(err))
 			return

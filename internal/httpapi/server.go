@@ -73,7 +73,9 @@ func stop(ctx context.Context, s *http.Server, failed <-chan error, grace time.D
 	if err != nil {
 		_ = s.Close()
 	}
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		return connectors.Wrap(connectors.Unavailable, served, "the server stopped to listen before it was told to")
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return connectors.Errorf(connectors.Timeout, "requests that ran for more than %s after the stop were cut off", grace)
 	}

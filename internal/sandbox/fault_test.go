@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -325,7 +326,11 @@ func TestFaultsOfPages(t *testing.T) {
 		return response.StatusCode, decodePage(t, body)
 	}
 	t.Run("repeat-token", func(t *testing.T) {
-		site := serveFaults(t, "repeat-token")
+		var ticks atomic.Int64 // a token that is sealed again would carry another time
+		site := serve(t, Options{
+			Faults: []Fault{mustFault(t, "repeat-token")},
+			Now:    func() time.Time { return epoch(1).Add(time.Duration(ticks.Add(1)) * time.Second) },
+		})
 		_, first := page(t, site, "")
 		_, second := page(t, site, first.NextPageToken)
 		if first.NextPageToken == "" || second.NextPageToken != first.NextPageToken || second.IsLast {

@@ -93,7 +93,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-make(chan int):
+	case <-ctx.Done():
 		return false
 	}
 }

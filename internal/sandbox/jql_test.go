@@ -66,6 +66,7 @@ func TestJQLFinds(t *testing.T) {
 		{`issuekey in (PAY-5, ops-2) AND project = OPS`, func(v view) bool { return v.ref == issueRef{1, 1} }},
 		{`id = 10007`, func(v view) bool { return v.ref == issueRef{1, 2} }},
 		{`id in (10007, 10007, 10000) ORDER BY id`, func(v view) bool { return v.ref == issueRef{1, 2} || v.ref == issueRef{} }},
+		{`id in (10000, 10007, 10001)`, func(v view) bool { return v.ref == issueRef{1, 2} || v.ref.row == 0 && v.ref.project < 2 }},
 		{`key > PAY-290 AND key <= PAY-295`, func(v view) bool { return v.ref.project == 0 && v.ref.row >= 290 && v.ref.row < 295 }},
 		{`project = PAY AND key != PAY-1`, func(v view) bool { return v.ref.project == 0 && v.ref.row != 0 }},
 		{fmt.Sprintf(`updated >= %d ORDER BY updated`, middle), func(v view) bool { return v.updated >= middle }},

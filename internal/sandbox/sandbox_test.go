@@ -216,7 +216,7 @@ func TestSearchByPost(t *testing.T) {
 	}
 	for _, bad := range []string{
 		``, `[]`, `{"jql":1}`, `{"startAt":5,"jql":"project = PAY"}`, `{"jql":"project = PAY"} x`,
-		`{"jql":"project = PAY","maxResults":-1}`, `{"jql":"` + strings.Repeat("x", 2<<20) + `"}`,
+		`{"jql":"project = PAY","maxResults":-1}`, strings.Repeat(" ", 2<<20) + `{"jql":"project = PAY"}`,
 		`{"jql":"project = PAY","reconcileIssues":[` + strings.Repeat("1,", 50) + `1]}`,
 	} {
 		if response, body := post(t, bad); response.StatusCode != http.StatusBadRequest {

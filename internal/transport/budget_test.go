@@ -53,6 +53,7 @@ func TestBudgetPausesWhatTheAnswerNames(t *testing.T) {
 			5 * time.Second, 5 * time.Second, 5 * time.Second,
 		},
 		{"not the last one", status(200, "X-RateLimit-Remaining", "1", "X-RateLimit-Reset", "5"), 0, 0, 0},
+		{"a reset alone", status(200, "X-RateLimit-Reset", "5"), 0, 0, 0},
 		{"ok", status(200), 0, 0, 0},
 	}
 	for _, tt := range tests {
@@ -224,8 +225,9 @@ func TestBudgetForgetsTheLeastRecentlyUsed(t *testing.T) {
 		}
 	}
 	b.paused("never seen")
-	if len(b.slots) != 3 {
-		t.Error("asking made a slot")
+	b.pause("not for long", 0)
+	if _, made := b.slots["not for long"]; made || len(b.slots) != 3 {
+		t.Error("nothing to remember made a slot")
 	}
 }
 

@@ -94,6 +94,8 @@ func TestText(t *testing.T) {
 		{"bullets", doc(`{"type":"bulletList","content":[` + item(p("a")) + `,` + item(p("b")) + `]}`), "- a\n- b"},
 		{"numbers", doc(`{"type":"orderedList","attrs":{"order":9},"content":[` + item(p("a")) + `,` + item(p("b")+`,`+p("c")) + `]}`), "9. a\n10. b\n\n    c"},
 		{"nested lists", doc(`{"type":"bulletList","content":[` + item(p("a")+`,{"type":"orderedList","content":[`+item(p("b"))+`]}`) + `,` + item(p("c")) + `]}`), "- a\n  1. b\n- c"},
+		{"list that cannot interrupt a paragraph", doc(`{"type":"bulletList","content":[` + item(p("a")+`,{"type":"orderedList","attrs":{"order":3},"content":[`+item(p("b"))+`]}`) + `]}`), "- a\n\n  3. b"},
+		{"list of an empty item behind a paragraph", doc(`{"type":"bulletList","content":[` + item(p("a")+`,{"type":"bulletList","content":[{"type":"listItem"}]}`) + `]}`), "- a\n\n  -"},
 		{"empty item", doc(`{"type":"bulletList","content":[{"type":"listItem"},` + item(p("b")) + `]}`), "-\n- b"},
 		{"item that begins with an empty quote", doc(`{"type":"bulletList","content":[` + item(`{"type":"blockquote","content":[{"type":"paragraph"}]},`+p("b")) + `]}`), "- b"},
 		{"code in an item", doc(`{"type":"bulletList","content":[` + item(p("a")+`,{"type":"codeBlock","content":[`+text("x\n\ny")+`]}`) + `]}`), "- a\n\n  ```\n  x\n\n  y\n  ```"},

@@ -88,7 +88,7 @@ func (p *printer) blocks(nodes []*node, tight bool) {
 		}
 		before := p.lines
 		if written {
-			p.due(!tight || n > 0 || !isList(nodes[0]))
+			p.due(!tight || n > 0 || !interrupts(nodes[0]))
 		}
 		if n > 0 {
 			p.paragraph(inline(nodes[:n]))
@@ -102,6 +102,16 @@ func (p *printer) blocks(nodes []*node, tight bool) {
 	if written {
 		p.gap = nil
 	}
+}
+
+// interrupts reports whether a list can follow a paragraph without a blank line: it begins with 1 and not with an empty
+// item.
+func interrupts(n *node) bool {
+	if !isList(n) || len(n.content) == 0 || len(n.content[0].content) == 0 {
+		return false
+	}
+	_, numbered := n.attrs["order"]
+	return !numbered || n.number("order", 0, 2) == 1
 }
 
 // due has a blank line stand before the next line, or not.

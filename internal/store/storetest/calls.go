@@ -107,10 +107,10 @@ func syncStateCalls() []call {
 			return single(s.SyncState(ctx, t, connectionID, "items", "one"))
 		}},
 		{name: "PutSyncState that creates", creates: true, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
-			return single(s.PutSyncState(ctx, syncState(t, "items", "new", "", 0)))
+			return single(s.PutSyncState(ctx, syncState(t, "new", "", 0)))
 		}},
 		{name: "PutSyncState that updates", foreign: connectors.NotFound, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
-			return single(s.PutSyncState(ctx, syncState(t, "items", "one", "changed", 1)))
+			return single(s.PutSyncState(ctx, syncState(t, "one", "changed", 1)))
 		}},
 		{name: "DeleteSyncStates", run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
 			return s.DeleteSyncStates(ctx, t, connectionID, "items", "two")

@@ -76,16 +76,16 @@ var tokenKind = kind{
 	},
 }
 
-func syncState(t domain.Tenant, stream, container, value string, revision int64) domain.SyncState {
+func syncState(t domain.Tenant, container, value string, revision int64) domain.SyncState {
 	return domain.SyncState{
-		Meta: meta(t, revision), ConnectionID: connectionID, Stream: stream, ContainerID: container, Cursor: value, Generation: 3,
+		Meta: meta(t, revision), ConnectionID: connectionID, Stream: "items", ContainerID: container, Cursor: value, Generation: 3,
 	}
 }
 
 var syncStateKind = kind{
 	name: "sync state",
 	create: func(ctx context.Context, s store.Store, t domain.Tenant, key, value string) error {
-		_, err := s.PutSyncState(ctx, syncState(t, "items", key, value, 0))
+		_, err := s.PutSyncState(ctx, syncState(t, key, value, 0))
 		return err
 	},
 	read: func(ctx context.Context, s store.Store, t domain.Tenant, key string) (int64, string, error) {
@@ -93,7 +93,7 @@ var syncStateKind = kind{
 		return st.Revision, st.Cursor, err
 	},
 	update: func(ctx context.Context, s store.Store, t domain.Tenant, key, value string, revision int64) (int64, error) {
-		return s.PutSyncState(ctx, syncState(t, "items", key, value, revision))
+		return s.PutSyncState(ctx, syncState(t, key, value, revision))
 	},
 	remove: func(ctx context.Context, s store.Store, t domain.Tenant, key string, _ int64) error {
 		_, err := s.DeleteSyncStates(ctx, t, connectionID, "items", key)

@@ -93,8 +93,8 @@ func concurrentCreation(t TB, open func() store.Store) {
 	wantOneWinner(t, "creators of one name", together(a, b, func(n int, s store.Store) error {
 		return s.CreateConnection(t.Context(), named(acme, sortable(n), "jira", "contested"))
 	}))
-	wantOneWinner(t, "deleters of one connection", together(a, b, func(int, store.Store) error {
-		err := a.DeleteConnection(t.Context(), acme, "con_contested", 1)
+	wantOneWinner(t, "deleters of one connection", together(a, b, func(_ int, s store.Store) error {
+		err := s.DeleteConnection(t.Context(), acme, "con_contested", 1)
 		if connectors.CodeOf(err) == connectors.NotFound {
 			return connectors.Errorf(connectors.Conflict, "another one was first")
 		}

@@ -221,7 +221,7 @@ func bigCursors(t TB, open func() store.Store) {
 	big := b.String()
 	for revision, cursor := range []string{big, odd, big[:len(big)/2] + odd, ""} {
 		cursor = strings.ToValidUTF8(cursor, "?")
-		_, err := s.PutSyncState(t.Context(), syncState(acme, "items", "", cursor, int64(revision)))
+		_, err := s.PutSyncState(t.Context(), syncState(acme, "", cursor, int64(revision)))
 		must(t, err)
 		got, err := s.SyncState(t.Context(), acme, connectionID, "items", "")
 		must(t, err)

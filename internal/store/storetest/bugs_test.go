@@ -1,0 +1,546 @@
+package storetest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/store"
+)
+
+func bugs() []bug {
+	return slices.Concat(spoiltValues(), revisionBugs(), tenantBugs(), listBugs(), syncStateBugs(), auditBugs(), lifeBugs(), racingBugs())
+}
+
+// onConnection returns a fault that changes connections as they are read.
+func onConnection(change func(*domain.Connection)) func(store.Store) store.Store {
+	return breaking(func(under store.Store, b *broken) {
+		b.connection = func(ctx ctxt, t tenant, id string) (domain.Connection, error) {
+			c, err := under.Connection(ctx, t, id)
+			change(&c)
+			return c, err
+		}
+	})
+}
+
+func onSyncState(change func(*domain.SyncState)) func(store.Store) store.Store {
+	return breaking(func(under store.Store, b *broken) {
+		b.syncState = func(ctx ctxt, t tenant, connection, stream, container string) (domain.SyncState, error) {
+			st, err := under.SyncState(ctx, t, connection, stream, container)
+			change(&st)
+			return st, err
+		}
+	})
+}
+
+func onToken(change func(*domain.Token)) func(store.Store) store.Store {
+	return breaking(func(under store.Store, b *broken) {
+		b.token = func(ctx ctxt, t tenant, id string) (domain.Token, error) {
+			tok, err := under.Token(ctx, t, id)
+			change(&tok)
+			return tok, err
+		}
+	})
+}
+
+func spoiltValues() []bug {
+	const connection, token = "round trip of connections", "round trip of tokens"
+	return []bug{
+		{"milliseconds", connection, onConnection(func(c *domain.Connection) { c.UpdatedAt = c.UpdatedAt.Truncate(time.Millisecond) })},
+		{"local times", connection, onConnection(func(c *domain.Connection) { c.CreatedAt = c.CreatedAt.In(time.FixedZone("", 3600)) })},
+		{"zero times are 1970", token, onToken(func(t *domain.Token) {
+			if t.ExpiresAt.IsZero() {
+				t.ExpiresAt = time.Unix(0, 0).UTC()
+			}
+		})},
+		{"64 bits of nanoseconds", token, onToken(func(t *domain.Token) { t.ExpiresAt = time.Unix(0, t.ExpiresAt.UnixNano()).UTC() })},
+		{"replaced emoji", token, onToken(func(t *domain.Token) { t.Sealed = strings.ReplaceAll(t.Sealed, "\U0001F680", "?") })},
+		{"trimmed texts", token, onToken(func(t *domain.Token) { t.KeyID = strings.TrimSpace(t.KeyID) })},
+		{"numbers are floats", connection, onConnection(func(c *domain.Connection) {
+			text, _ := json.Marshal(c.Config)
+			c.Config = nil
+			_ = json.Unmarshal(text, &c.Config)
+		})},
+		{"nil config is empty", connection, onConnection(func(c *domain.Connection) {
+			if c.Config == nil {
+				c.Config = map[string]any{}
+			}
+		})},
+		{"empty scopes are nil", connection, onConnection(func(c *domain.Connection) {
+			if len(c.Scopes) == 0 {
+				c.Scopes = nil
+			}
+		})},
+		{"sorted scopes", connection, onConnection(func(c *domain.Connection) { slices.Sort(c.Scopes) })},
+		{"an empty site is none", connection, onConnection(func(c *domain.Connection) {
+			if c.Site != nil && *c.Site == (domain.Site{}) {
+				c.Site = nil
+			}
+		})},
+		{"forgotten operator host", connection, onConnection(func(c *domain.Connection) { c.OperatorHost = false })},
+		{"update forgets the account", connection, breaking(func(under store.Store, b *broken) {
+			b.updateConnection = func(ctx ctxt, c domain.Connection) (int64, error) {
+				c.Account = connectors.Account{}
+				return under.UpdateConnection(ctx, c)
+			}
+		})},
+		{"found by name without its config", connection, breaking(func(under store.Store, b *broken) {
+			b.connectionNamed = func(ctx ctxt, t tenant, connector, name string) (domain.Connection, error) {
+				c, err := under.ConnectionNamed(ctx, t, connector, name)
+				c.Config = nil
+				return c, err
+			}
+		})},
+		{"forgotten generation", "round trip of sync states", onSyncState(func(st *domain.SyncState) { st.Generation = 0 })},
+		{"32-bit generation", "round trip of sync states", onSyncState(func(st *domain.SyncState) { st.Generation = int64(int32(st.Generation)) })},
+		{"cut cursors", "cursors of a megabyte", onSyncState(func(st *domain.SyncState) { st.Cursor = st.Cursor[:min(len(st.Cursor), 1<<16)] })},
+		{"update of a setting does nothing", "round trip of settings", breaking(func(under store.Store, b *broken) {
+			b.putSetting = func(ctx ctxt, set domain.ConnectorSetting) (int64, error) {
+				if old, err := under.ConnectorSetting(ctx, set.Tenant, set.ConnectorID); err == nil {
+					set.ExtraDetails = old.ExtraDetails
+				}
+				return under.PutConnectorSetting(ctx, set)
+			}
+		})},
+		{"audit forgets a key", "round trip of audit entries", breaking(func(under store.Store, b *broken) {
+			b.appendAudit = func(ctx ctxt, e domain.AuditEntry) error {
+				e.Meta = maps.Clone(e.Meta)
+				delete(e.Meta, "none")
+				return under.AppendAudit(ctx, e)
+			}
+		})},
+	}
+}
+
+func revisionBugs() []bug {
+	return []bug{
+		{"keeps the given revision", "revisions count", onToken(func(t *domain.Token) {
+			if t.ID == "tok_given" {
+				t.Revision = 17
+			}
+		})},
+		{"returns the old revision", "revisions count", breaking(func(under store.Store, b *broken) {
+			b.updateToken = func(ctx ctxt, t domain.Token) (int64, error) {
+				n, err := under.UpdateToken(ctx, t)
+				return n - 1, err
+			}
+		})},
+		{"last writer wins", "stale revisions", lastWriterWins},
+		{"stale is not found", "stale revisions", breaking(func(under store.Store, b *broken) {
+			b.putSyncState = func(ctx ctxt, st domain.SyncState) (int64, error) {
+				n, err := under.PutSyncState(ctx, st)
+				if isCode(err, connectors.Conflict) {
+					err = connectors.Errorf(connectors.NotFound, "gone")
+				}
+				return n, err
+			}
+		})},
+		{"refused update leaves a trace", "stale revisions", breaking(func(under store.Store, b *broken) {
+			b.updateConnection = func(ctx ctxt, c domain.Connection) (int64, error) {
+				n, err := under.UpdateConnection(ctx, c)
+				if err != nil {
+					_ = under.TouchConnection(ctx, c.Tenant, c.ID, time.Now())
+				}
+				return n, err
+			}
+		})},
+		{"delete ignores the revision", "stale revisions", breaking(func(under store.Store, b *broken) {
+			b.deleteConnection = func(ctx ctxt, t tenant, id string, _ int64) error {
+				c, err := under.Connection(ctx, t, id)
+				return errors.Join(err, under.DeleteConnection(ctx, t, id, c.Revision))
+			}
+		})},
+		{"delete of nothing succeeds", "missing records", breaking(func(under store.Store, b *broken) {
+			b.deleteToken = func(ctx ctxt, t tenant, id string) error {
+				if err := under.DeleteToken(ctx, t, id); !isCode(err, connectors.NotFound) {
+					return err
+				}
+				return nil
+			}
+		})},
+		{"update creates", "missing records", breaking(func(under store.Store, b *broken) {
+			b.putSetting = func(ctx ctxt, set domain.ConnectorSetting) (int64, error) {
+				n, err := under.PutConnectorSetting(ctx, set)
+				if isCode(err, connectors.NotFound) {
+					set.Revision = 0
+					return under.PutConnectorSetting(ctx, set)
+				}
+				return n, err
+			}
+		})},
+		{"an uncoded error", "missing records", breaking(func(under store.Store, b *broken) {
+			b.token = func(ctx ctxt, t tenant, id string) (domain.Token, error) {
+				tok, err := under.Token(ctx, t, id)
+				if err != nil {
+					err = errors.New("no rows")
+				}
+				return tok, err
+			}
+		})},
+		{"create replaces", "duplicates", breaking(func(under store.Store, b *broken) {
+			b.createToken = func(ctx ctxt, t domain.Token) error {
+				_ = under.DeleteToken(ctx, t.Tenant, t.ID)
+				return under.CreateToken(ctx, t)
+			}
+		})},
+		{"ids are taken by other tenants", "duplicates", breaking(func(under store.Store, b *broken) {
+			b.createToken = func(ctx ctxt, t domain.Token) error {
+				if _, err := under.Token(ctx, "acme", t.ID); err == nil {
+					return connectors.Errorf(connectors.Conflict, "in use")
+				}
+				return under.CreateToken(ctx, t)
+			}
+		})},
+		{"audit entries are written over", "duplicates", breaking(func(under store.Store, b *broken) {
+			b.appendAudit = func(ctx ctxt, e domain.AuditEntry) error {
+				if err := under.AppendAudit(ctx, e); !isCode(err, connectors.Conflict) {
+					return err
+				}
+				return nil
+			}
+		})},
+		{"names without case", "names", breaking(func(under store.Store, b *broken) {
+			b.connectionNamed = func(ctx ctxt, t tenant, connector, name string) (domain.Connection, error) {
+				return under.ConnectionNamed(ctx, t, connector, strings.ToLower(name))
+			}
+		})},
+		{"names may be used twice", "names", breaking(func(under store.Store, b *broken) {
+			b.createConnection = func(ctx ctxt, c domain.Connection) error {
+				if _, err := under.ConnectionNamed(ctx, c.Tenant, c.ConnectorID, c.Name); err == nil {
+					c.Name += " 2"
+				}
+				return under.CreateConnection(ctx, c)
+			}
+		})},
+		{"names are unique over connectors", "names", breaking(func(under store.Store, b *broken) {
+			b.createConnection = func(ctx ctxt, c domain.Connection) error {
+				for _, connector := range []string{"jira", "confluence"} {
+					if _, err := under.ConnectionNamed(ctx, c.Tenant, connector, c.Name); err == nil {
+						return connectors.Errorf(connectors.Conflict, "in use")
+					}
+				}
+				return under.CreateConnection(ctx, c)
+			}
+		})},
+		{"a rename into a used name is dropped", "renames", breaking(func(under store.Store, b *broken) {
+			b.updateConnection = func(ctx ctxt, c domain.Connection) (int64, error) {
+				if used, err := under.ConnectionNamed(ctx, c.Tenant, c.ConnectorID, c.Name); err == nil && used.ID != c.ID {
+					old, _ := under.Connection(ctx, c.Tenant, c.ID)
+					c.Name = old.Name
+				}
+				return under.UpdateConnection(ctx, c)
+			}
+		})},
+		{"touch makes a revision", "touch", breaking(func(under store.Store, b *broken) {
+			b.touch = func(ctx ctxt, t tenant, id string, at time.Time) error {
+				c, err := under.Connection(ctx, t, id)
+				c.LastUsedAt = at
+				if err == nil {
+					_, err = under.UpdateConnection(ctx, c)
+				}
+				return err
+			}
+		})},
+		{"touch of nothing fails", "touch", breaking(func(under store.Store, b *broken) {
+			b.touch = func(ctx ctxt, t tenant, id string, at time.Time) error {
+				if _, err := under.Connection(ctx, t, id); err != nil {
+					return err
+				}
+				return under.TouchConnection(ctx, t, id, at)
+			}
+		})},
+		{"update takes back a touch", "touch", breaking(func(under store.Store, b *broken) {
+			b.updateConnection = func(ctx ctxt, c domain.Connection) (int64, error) {
+				n, err := under.UpdateConnection(ctx, c)
+				return n, errors.Join(err, under.TouchConnection(ctx, c.Tenant, c.ID, c.LastUsedAt))
+			}
+		})},
+	}
+}
+
+// lastWriterWins is a store that does not look at revisions.
+var lastWriterWins = breaking(func(under store.Store, b *broken) {
+	b.updateToken = func(ctx ctxt, t domain.Token) (int64, error) {
+		for {
+			now, err := under.Token(ctx, t.Tenant, t.ID)
+			if err != nil {
+				return 0, err
+			}
+			t.Revision = now.Revision
+			n, err := under.UpdateToken(ctx, t)
+			if !isCode(err, connectors.Conflict) {
+				return n, err
+			}
+		}
+	}
+})
+
+func tenantBugs() []bug {
+	const check = "other tenants"
+	return []bug{
+		{"reads another tenant's token", check, breaking(func(under store.Store, b *broken) {
+			b.token = func(ctx ctxt, _ tenant, id string) (domain.Token, error) { return under.Token(ctx, "acme", id) }
+		})},
+		{"forbidden instead of not found", check, breaking(func(under store.Store, b *broken) {
+			b.connection = func(ctx ctxt, t tenant, id string) (domain.Connection, error) {
+				c, err := under.Connection(ctx, t, id)
+				if err != nil {
+					err = connectors.Errorf(connectors.Forbidden, "not yours")
+				}
+				return c, err
+			}
+		})},
+		{"conflict tells of another tenant's record", check, breaking(func(under store.Store, b *broken) {
+			b.updateConnection = func(ctx ctxt, c domain.Connection) (int64, error) {
+				n, err := under.UpdateConnection(ctx, c)
+				if isCode(err, connectors.NotFound) {
+					err = connectors.Errorf(connectors.Conflict, "stale")
+				}
+				return n, err
+			}
+		})},
+		{"deletes another tenant's states", check, breaking(func(under store.Store, b *broken) {
+			b.deleteSyncStates = func(ctx ctxt, t tenant, connection, stream, container string) (int, error) {
+				_, _ = under.DeleteSyncStates(ctx, "other-tenant", connection, stream, container)
+				return under.DeleteSyncStates(ctx, t, connection, stream, container)
+			}
+		})},
+		{"touches another tenant's connection", check, breaking(func(under store.Store, b *broken) {
+			b.touch = func(ctx ctxt, _ tenant, id string, at time.Time) error {
+				return under.TouchConnection(ctx, "acme", id, at)
+			}
+		})},
+		{"lists another tenant's audit", check, breaking(func(under store.Store, b *broken) {
+			b.listAudit = func(ctx ctxt, _ tenant, f store.AuditFilter, l store.List) ([]domain.AuditEntry, error) {
+				return under.ListAudit(ctx, "acme", f, l)
+			}
+		})},
+		{"lists another tenant's states", check, breaking(func(under store.Store, b *broken) {
+			b.listSyncStates = func(ctx ctxt, _ tenant, id string) ([]domain.SyncState, error) {
+				return under.ListSyncStates(ctx, "acme", id)
+			}
+		})},
+		{"another tenant's setting", check, breaking(func(under store.Store, b *broken) {
+			b.setting = func(ctx ctxt, _ tenant, id string) (domain.ConnectorSetting, error) {
+				return under.ConnectorSetting(ctx, "acme", id)
+			}
+		})},
+	}
+}
+
+func listBugs() []bug {
+	return []bug{
+		{"unsorted", "order of lists", breaking(func(under store.Store, b *broken) {
+			b.listConnections = func(ctx ctxt, t tenant, connector string, l store.List) ([]domain.Connection, error) {
+				list, err := under.ListConnections(ctx, t, connector, l)
+				slices.Reverse(list)
+				return list, err
+			}
+		})},
+		{"no limit", "order of lists", breaking(func(under store.Store, b *broken) {
+			b.listTokens = func(ctx ctxt, t tenant, l store.List) ([]domain.Token, error) {
+				l.Limit = 1000
+				return under.ListTokens(ctx, t, l)
+			}
+		})},
+		{"repeats the first page", "order of lists", breaking(func(under store.Store, b *broken) {
+			b.listTokens = func(ctx ctxt, t tenant, l store.List) ([]domain.Token, error) {
+				l.After = ""
+				return under.ListTokens(ctx, t, l)
+			}
+		})},
+		{"a page ends short", "order of lists", breaking(func(under store.Store, b *broken) {
+			b.listTokens = func(ctx ctxt, t tenant, l store.List) ([]domain.Token, error) {
+				list, err := under.ListTokens(ctx, t, l)
+				return list[:max(0, len(list)-1)], err
+			}
+		})},
+		{"pages by offset", "paging while records come and go", breaking(func(under store.Store, b *broken) {
+			seen := map[string]int{"": 0}
+			b.listConnections = func(ctx ctxt, t tenant, connector string, l store.List) ([]domain.Connection, error) {
+				list, err := under.ListConnections(ctx, t, connector, store.List{Limit: 1000})
+				from := min(seen[l.After], len(list))
+				page := list[from:min(from+l.Limit, len(list))]
+				if len(page) > 0 {
+					seen[page[len(page)-1].ID] = from + len(page)
+				}
+				return page, err
+			}
+		})},
+		{"looks for the last one seen", "paging while records come and go", breaking(func(under store.Store, b *broken) {
+			b.listTokens = func(ctx ctxt, t tenant, l store.List) ([]domain.Token, error) {
+				if l.After != "" {
+					if _, err := under.Token(ctx, t, l.After); err != nil {
+						return nil, err
+					}
+				}
+				return under.ListTokens(ctx, t, l)
+			}
+		})},
+		{"ignores the connector", "connections of one connector", breaking(func(under store.Store, b *broken) {
+			b.listConnections = func(ctx ctxt, t tenant, _ string, l store.List) ([]domain.Connection, error) {
+				return under.ListConnections(ctx, t, "", l)
+			}
+		})},
+		{"filters after the limit", "connections of one connector", breaking(func(under store.Store, b *broken) {
+			b.listConnections = func(ctx ctxt, t tenant, connector string, l store.List) ([]domain.Connection, error) {
+				list, err := under.ListConnections(ctx, t, "", l)
+				return slices.DeleteFunc(list, func(c domain.Connection) bool { return connector != "" && c.ConnectorID != connector }), err
+			}
+		})},
+	}
+}
+
+func syncStateBugs() []bug {
+	return []bug{
+		{"put always updates", "sync states by key", breaking(func(under store.Store, b *broken) {
+			b.putSyncState = func(ctx ctxt, st domain.SyncState) (int64, error) {
+				if old, err := under.SyncState(ctx, st.Tenant, st.ConnectionID, st.Stream, st.ContainerID); err == nil {
+					st.Revision = old.Revision
+				}
+				return under.PutSyncState(ctx, st)
+			}
+		})},
+		{"one state per stream", "sync states by key", breaking(func(under store.Store, b *broken) {
+			b.syncState = func(ctx ctxt, t tenant, connection, stream, _ string) (domain.SyncState, error) {
+				return under.SyncState(ctx, t, connection, stream, "")
+			}
+		})},
+		{"states unsorted", "sync states by key", breaking(func(under store.Store, b *broken) {
+			b.listSyncStates = func(ctx ctxt, t tenant, connection string) ([]domain.SyncState, error) {
+				list, err := under.ListSyncStates(ctx, t, connection)
+				slices.Reverse(list)
+				return list, err
+			}
+		})},
+		{"deletes the whole stream", "scopes of deleting sync states", breaking(func(under store.Store, b *broken) {
+			b.deleteSyncStates = func(ctx ctxt, t tenant, connection, stream, _ string) (int, error) {
+				return under.DeleteSyncStates(ctx, t, connection, stream, "")
+			}
+		})},
+		{"counts nothing", "scopes of deleting sync states", breaking(func(under store.Store, b *broken) {
+			b.deleteSyncStates = func(ctx ctxt, t tenant, connection, stream, container string) (int, error) {
+				_, err := under.DeleteSyncStates(ctx, t, connection, stream, container)
+				return 0, err
+			}
+		})},
+		{"key ids of one tenant", "key ids of tokens", breaking(func(under store.Store, b *broken) {
+			b.tokenKeyIDs = func(ctx ctxt) ([]string, error) {
+				var keys []string
+				list, err := under.ListTokens(ctx, "acme", store.List{Limit: 1000})
+				for _, t := range list {
+					if !slices.Contains(keys, t.KeyID) {
+						keys = append(keys, t.KeyID)
+					}
+				}
+				return keys, err
+			}
+		})},
+		{"key ids repeat", "key ids of tokens", breaking(func(under store.Store, b *broken) {
+			b.tokenKeyIDs = func(ctx ctxt) ([]string, error) {
+				keys, err := under.TokenKeyIDs(ctx)
+				return append(keys, keys...), err
+			}
+		})},
+	}
+}
+
+func auditBugs() []bug {
+	return []bug{
+		{"oldest first", "audit newest first", breaking(func(under store.Store, b *broken) {
+			b.listAudit = func(ctx ctxt, t tenant, f store.AuditFilter, l store.List) ([]domain.AuditEntry, error) {
+				list, err := under.ListAudit(ctx, t, f, store.List{Limit: 1000})
+				slices.Reverse(list)
+				i := 1 + slices.IndexFunc(list, func(e domain.AuditEntry) bool { return e.ID == l.After })
+				return list[i:min(i+l.Limit, len(list))], err
+			}
+		})},
+		{"ignores the action", "audit filters", breaking(func(under store.Store, b *broken) {
+			b.listAudit = func(ctx ctxt, t tenant, f store.AuditFilter, l store.List) ([]domain.AuditEntry, error) {
+				return under.ListAudit(ctx, t, store.AuditFilter{TargetID: f.TargetID}, l)
+			}
+		})},
+		{"ignores the target", "audit filters", breaking(func(under store.Store, b *broken) {
+			b.listAudit = func(ctx ctxt, t tenant, f store.AuditFilter, l store.List) ([]domain.AuditEntry, error) {
+				return under.ListAudit(ctx, t, store.AuditFilter{Action: f.Action}, l)
+			}
+		})},
+	}
+}
+
+func lifeBugs() []bug {
+	return []bug{
+		{"kept in memory", "durability", func() func(store.Store) store.Store {
+			forgets := false
+			return breaking(func(under store.Store, b *broken) {
+				if forgets {
+					b.listTokens = func(ctxt, tenant, store.List) ([]domain.Token, error) { return nil, nil }
+				}
+				forgets = true
+			})
+		}()},
+		{"a cache", "two stores on the same data", breaking(func(under store.Store, b *broken) {
+			cache := map[string]domain.Connection{}
+			b.connection = func(ctx ctxt, t tenant, id string) (domain.Connection, error) {
+				if c, ok := cache[id]; ok {
+					return c, nil
+				}
+				c, err := under.Connection(ctx, t, id)
+				cache[id] = c
+				return c, err
+			}
+		})},
+		{"ignores the context when writing", "ended contexts", breaking(func(under store.Store, b *broken) {
+			b.touch = func(ctx ctxt, t tenant, id string, at time.Time) error {
+				_ = under.TouchConnection(context.WithoutCancel(ctx), t, id, at)
+				return ctx.Err()
+			}
+		})},
+		{"an uncoded context error", "ended contexts", breaking(func(under store.Store, b *broken) {
+			b.ping = func(ctx ctxt) error { return ctx.Err() }
+		})},
+		{"ignores the context when reading", "ended contexts", breaking(func(under store.Store, b *broken) {
+			b.tokenKeyIDs = func(ctx ctxt) ([]string, error) { return under.TokenKeyIDs(context.WithoutCancel(ctx)) }
+		})},
+		{"does not close", "use after close", breaking(func(_ store.Store, b *broken) {
+			b.close = func() error { return nil }
+		})},
+		{"closed is internal", "use after close", breaking(func(under store.Store, b *broken) {
+			b.ping = func(ctx ctxt) error {
+				if err := under.Ping(ctx); err != nil {
+					return connectors.Errorf(connectors.Internal, "closed")
+				}
+				return nil
+			}
+		})},
+		{"no name", "identity", breaking(func(_ store.Store, b *broken) { b.name = func() string { return "" } })},
+	}
+}
+
+func racingBugs() []bug {
+	return []bug{
+		{"lost updates", "concurrent changes of one record", lastWriterWins},
+		{"look, then create", "concurrent creation of one record", breaking(func(under store.Store, b *broken) {
+			b.createConnection = func(ctx ctxt, c domain.Connection) error {
+				if err := under.CreateConnection(ctx, c); !isCode(err, connectors.Conflict) {
+					return err
+				}
+				return nil
+			}
+		})},
+		{"every deleter wins", "concurrent creation of one record", breaking(func(under store.Store, b *broken) {
+			b.deleteConnection = func(ctx ctxt, t tenant, id string, revision int64) error {
+				if err := under.DeleteConnection(ctx, t, id, revision); !isCode(err, connectors.NotFound) {
+					return err
+				}
+				return nil
+			}
+		})},
+	}
+}
