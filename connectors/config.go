@@ -1,9 +1,9 @@
 package connectors
 
 import (
-	"fmt"
 	"maps"
 	"net"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,14 +27,14 @@ func (d *Definition) ParseConfig(raw map[string]any) (Config, error) {
 	if d.Expand != nil {
 		raw, faults = d.Expand(maps.Clone(raw))
 	}
-	c := Config{def: d, method: d.Auth[0], values: map[string]any{}}
-	if f := c.takeMethod(raw[authMethodField]); f != nil {
-		return Config{}, InvalidFields(append(faults, *f)...)
-	}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
 		if _, ok := d.Field(name); !ok && name != authMethodField {
 			faults = append(faults, Fault{name, "unknown field; known are " + strings.Join(d.fieldNames(), ", ")})
 		}
+	}
+	c := Config{def: d, method: d.Auth[0], values: map[string]any{}}
+	if f := c.takeMethod(raw[authMethodField]); f != nil {
+		return Config{}, InvalidFields(append(faults, *f)...)
 	}
 	for _, f := range d.Fields {
 		if fault := c.take(f, raw[f.Name]); fault != "" && !hasFault(faults, f.Name) {
@@ -75,12 +75,12 @@ func (c *Config) takeMethod(v any) *Fault {
 // take checks one value and keeps it; it returns what is wrong with it, or "".
 func (c *Config) take(f Field, v any) string {
 	if !f.usedBy(c.method.ID) {
-		if v != nil {
+		if !isAbsent(v) {
 			return "is not used with auth_method " + c.method.ID
 		}
 		return ""
 	}
-	if v == nil || v == "" {
+	if isAbsent(v) {
 		if f.Required {
 			return "is required"
 		}
@@ -97,6 +97,21 @@ func (c *Config) take(f Field, v any) string {
 		c.values[f.Name] = parsed
 	}
 	return fault
+}
+
+// isAbsent reports whether v stands for no value: null, an empty text, or an empty list.
+func isAbsent(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []string:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
 }
 
 // AuthMethod returns the auth method that the configuration chose.
@@ -156,7 +171,7 @@ func (c Config) Secrets() map[string]Secret {
 // SameDestination reports whether both configurations send their secrets to the same place.
 func (c Config) SameDestination(o Config) bool {
 	for _, f := range c.def.Fields {
-		if f.Destination && fmt.Sprint(c.values[f.Name]) != fmt.Sprint(o.values[f.Name]) {
+		if f.Destination && !reflect.DeepEqual(c.values[f.Name], o.values[f.Name]) {
 			return false
 		}
 	}

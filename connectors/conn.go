@@ -215,7 +215,7 @@ func orEmpty[T any](s []T) []T {
 
 // AllContainers goes through every page of containers, from q.Cursor on.
 func (c *Conn) AllContainers(ctx context.Context, q ContainerQuery) iter.Seq2[Page[Container], error] {
-	return pages(ctx, q.Cursor, func(ctx context.Context, cur Cursor) (Page[Container], error) {
+	return pages(ctx, c.def.ID+".containers", q.Cursor, func(ctx context.Context, cur Cursor) (Page[Container], error) {
 		q.Cursor = cur
 		return c.Containers(ctx, q)
 	})
@@ -223,7 +223,7 @@ func (c *Conn) AllContainers(ctx context.Context, q ContainerQuery) iter.Seq2[Pa
 
 // AllItems goes through every page of items, from q.Cursor on.
 func (c *Conn) AllItems(ctx context.Context, q ItemQuery) iter.Seq2[Page[Item], error] {
-	return pages(ctx, q.Cursor, func(ctx context.Context, cur Cursor) (Page[Item], error) {
+	return pages(ctx, c.def.ID+".items", q.Cursor, func(ctx context.Context, cur Cursor) (Page[Item], error) {
 		q.Cursor = cur
 		return c.Items(ctx, q)
 	})
@@ -231,7 +231,7 @@ func (c *Conn) AllItems(ctx context.Context, q ItemQuery) iter.Seq2[Page[Item], 
 
 // AllComments goes through every page of the comments on one item, from q.Cursor on.
 func (c *Conn) AllComments(ctx context.Context, q CommentQuery) iter.Seq2[Page[Comment], error] {
-	return pages(ctx, q.Cursor, func(ctx context.Context, cur Cursor) (Page[Comment], error) {
+	return pages(ctx, c.def.ID+".comments", q.Cursor, func(ctx context.Context, cur Cursor) (Page[Comment], error) {
 		q.Cursor = cur
 		return c.Comments(ctx, q)
 	})
@@ -244,8 +244,9 @@ type fetched[T any] struct {
 }
 
 // pages yields page after page and fetches the next one while the caller works on the last: at most two pages are
-// held. It ends after the last page or the first error, and leaves no goroutine behind.
-func pages[T any](ctx context.Context, cur Cursor, get func(context.Context, Cursor) (Page[T], error)) iter.Seq2[Page[T], error] {
+// held. It ends after the last page or the first error, and leaves no goroutine behind. Each range over it begins at
+// cur again.
+func pages[T any](ctx context.Context, op string, cur Cursor, get func(context.Context, Cursor) (Page[T], error)) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		ahead := make(chan fetched[T])
@@ -254,25 +255,29 @@ func pages[T any](ctx context.Context, cur Cursor, get func(context.Context, Cur
 		go func() {
 			defer close(done)
 			defer close(ahead)
-			for {
-				page, err := get(ctx, cur)
-				select {
-				case ahead <- fetched[T]{page, err}:
-				case <-ctx.Done():
-					return
-				}
-				if cur = page.Next; err != nil || cur == "" {
-					return
-				}
-			}
+			fetch(ctx, cur, get, ahead)
 		}()
 		for f := range ahead {
-			if !yield(f.page, f.err) || f.err != nil {
+			if !yield(f.page, f.err) || f.err != nil || f.page.Next == "" {
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			yield(Page[T]{}, AsError(err))
+		// Only a cancelled context makes fetch give up before the last page.
+		yield(Page[T]{}, stamp(op, ctx.Err()))
+	}
+}
+
+// fetch sends page after page until the last one, the first error, or the end of the context.
+func fetch[T any](ctx context.Context, cur Cursor, get func(context.Context, Cursor) (Page[T], error), ahead chan<- fetched[T]) {
+	for {
+		page, err := get(ctx, cur)
+		select {
+		case ahead <- fetched[T]{page, err}:
+		case <-ctx.Done():
+			return
+		}
+		if cur = page.Next; err != nil || cur == "" {
+			return
 		}
 	}
 }

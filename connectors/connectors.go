@@ -83,12 +83,13 @@ func (c Cursor) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(c))
 }
 
-// Time returns t in UTC, and nil for the zero time: the form in which [Item] and [Comment] carry times.
+// Time returns t in UTC: the form in which [Item] and [Comment] carry times. It returns nil for the zero time and for
+// years that RFC 3339 cannot write, which databases can hold.
 func Time(t time.Time) *time.Time {
-	if t.IsZero() {
+	t = t.UTC()
+	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
 		return nil
 	}
-	t = t.UTC()
 	return &t
 }
 

@@ -21,7 +21,7 @@ type Sealer interface {
 // hands out a page token again. Recent tokens catch short cycles at once; the anchor, moved at every power of two
 // (Brent), catches any longer one in constant space.
 type position struct {
-	Token  string   `json:"t"`
+	Token  []byte   `json:"t"` // bytes, since a driver's token need not be UTF-8
 	Pages  uint64   `json:"n"`
 	Anchor uint64   `json:"a"`
 	Recent []uint64 `json:"r"`
@@ -37,7 +37,7 @@ func (p position) next(token string) (position, error) {
 		return position{}, Errorf(ProviderError,
 			"the provider handed out the same page token twice, so the listing would never end; it was stopped after %d pages, try again later", p.Pages+1)
 	}
-	n := position{Token: token, Pages: p.Pages + 1, Anchor: p.Anchor, Recent: append(slices.Clone(p.Recent), h)}
+	n := position{Token: []byte(token), Pages: p.Pages + 1, Anchor: p.Anchor, Recent: append(slices.Clone(p.Recent), h)}
 	if n.Pages&(n.Pages-1) == 0 {
 		n.Anchor = h
 	}

@@ -136,3 +136,20 @@ func AsError(err error) *Error {
 	code := CodeOf(err)
 	return &Error{Code: code, Message: messages[code], Err: err}
 }
+
+// deniedDetail is the key in Details that tells a denied right from a refused credential.
+const deniedDetail = "denied"
+
+// Denied returns a [Reauthorize] error for a credential that is good but may not read what was asked: an account
+// with more rights is needed, while everything else that the connection reads goes on.
+func Denied(cause error, format string, args ...any) *Error {
+	e := Wrap(Reauthorize, cause, format, args...)
+	e.Details = map[string]any{deniedDetail: true}
+	return e
+}
+
+// IsDenied reports whether err comes from [Denied].
+func IsDenied(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Details[deniedDetail] == true
+}

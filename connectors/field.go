@@ -97,7 +97,7 @@ func textList(v any) (list []string, ok bool) {
 		}
 		return list, true
 	case []string:
-		return v, true
+		return slices.Clone(v), true
 	case []any:
 		for _, e := range v {
 			s, ok := e.(string)
@@ -183,8 +183,13 @@ func parseHost(s string) (any, string) {
 	s = strings.ToLower(strings.TrimSuffix(s, "."))
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 	foreign := strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(letters, r) })
-	if s == "" || len(s) > 253 || foreign || strings.Contains(s, "..") {
+	if len(s) > 253 || foreign {
 		return nil, "is not a host name"
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 {
+			return nil, "is not a host name"
+		}
 	}
 	return s, ""
 }

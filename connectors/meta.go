@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -73,7 +74,8 @@ func (m *Meta) UnmarshalJSON(data []byte) error {
 		}
 		*m = append(*m, Attr{name.(string), v})
 	}
-	return nil
+	_, err = dec.Token()
+	return err
 }
 
 // AppendJSON appends the item as encoding/json would write it.
@@ -88,29 +90,53 @@ func (it *Item) AppendJSON(b []byte) ([]byte, error) {
 	b = appendString(b, it.Type)
 	b = append(b, `,"url":`...)
 	b = appendString(b, it.URL)
-	b = append(b, `,"createdAt":`...)
-	b = appendTime(b, it.CreatedAt)
-	b = append(b, `,"updatedAt":`...)
-	b = appendTime(b, it.UpdatedAt)
-	b = append(b, `,"meta":`...)
-	b, err := it.Meta.AppendJSON(b)
+	b, err := appendTimes(b, it.CreatedAt, it.UpdatedAt)
 	if err != nil {
+		return nil, err
+	}
+	b = append(b, `,"meta":`...)
+	if b, err = it.Meta.AppendJSON(b); err != nil {
 		return nil, err
 	}
 	if len(it.Raw) > 0 {
 		b = append(b, `,"raw":`...)
-		b = append(b, it.Raw...)
+		if b, err = appendRaw(b, it.Raw); err != nil {
+			return nil, fmt.Errorf("raw: %w", err)
+		}
 	}
 	return append(b, '}'), nil
 }
 
-func appendTime(b []byte, t *time.Time) []byte {
+func appendTimes(b []byte, created, updated *time.Time) ([]byte, error) {
+	b = append(b, `,"createdAt":`...)
+	b, err := appendTime(b, created)
+	if err != nil {
+		return nil, fmt.Errorf("createdAt: %w", err)
+	}
+	b = append(b, `,"updatedAt":`...)
+	if b, err = appendTime(b, updated); err != nil {
+		return nil, fmt.Errorf("updatedAt: %w", err)
+	}
+	return b, nil
+}
+
+func appendTime(b []byte, t *time.Time) ([]byte, error) {
 	if t == nil {
-		return append(b, "null"...)
+		return append(b, "null"...), nil
 	}
 	b = append(b, '"')
-	b = t.AppendFormat(b, time.RFC3339Nano)
-	return append(b, '"')
+	b, err := t.AppendText(b)
+	return append(b, '"'), err
+}
+
+// appendRaw appends JSON that somebody else wrote, on one line: a line of NDJSON holds one entry.
+func appendRaw(b []byte, raw json.RawMessage) ([]byte, error) {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return append(b, raw...), nil
+	}
+	out := bytes.NewBuffer(b)
+	err := json.Compact(out, raw)
+	return out.Bytes(), err
 }
 
 // appendValue takes the types that drivers use most without reflection, and leaves the rest to encoding/json.
@@ -121,12 +147,12 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	case string:
 		return appendString(b, v), nil
 	case json.Number:
-		if v != "" {
+		if isNumber(string(v)) {
 			return append(b, v...), nil
 		}
 	case json.RawMessage:
 		if len(v) > 0 {
-			return append(b, v...), nil
+			return appendRaw(b, v)
 		}
 	case bool:
 		if v {
@@ -138,6 +164,42 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	}
 	enc, err := json.Marshal(v)
 	return append(b, enc...), err
+}
+
+// isNumber reports whether s is a number as JSON writes it.
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole := digits(s)
+	if whole == 0 || s[0] == '0' && whole > 1 {
+		return false
+	}
+	s = s[whole:]
+	if fraction, ok := strings.CutPrefix(s, "."); ok {
+		n := digits(fraction)
+		if n == 0 {
+			return false
+		}
+		s = fraction[n:]
+	}
+	if s == "" {
+		return true
+	}
+	if s[0] != 'e' && s[0] != 'E' {
+		return false
+	}
+	if s = s[1:]; s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	return s != "" && digits(s) == len(s)
+}
+
+// digits returns how many digits s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // appendString appends s as a JSON string; plain ASCII, by far the most frequent case, needs no encoder.

@@ -3,22 +3,31 @@ package connectors
 import "strconv"
 
 // Schema returns the JSON Schema (2020-12) of the connector's configuration. Secrets carry "writeOnly" and
-// "x-secret".
+// "x-secret". A shorthand stands in for the required fields.
 func (d *Definition) Schema() map[string]any {
 	props := map[string]any{authMethodField: map[string]any{
 		"type": "string", "enum": d.AuthMethods(), "default": d.Auth[0].ID, "description": "How to authenticate.",
 	}}
-	required := []string{}
+	required, instead := []string{}, []any{}
 	for _, f := range d.Fields {
 		props[f.Name] = f.schema()
 		if f.Required && len(f.Methods) == 0 {
 			required = append(required, f.Name)
 		}
+		if f.Shorthand {
+			instead = append(instead, map[string]any{"required": []string{f.Name}})
+		}
 	}
-	return map[string]any{
+	s := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "title": d.Name,
-		"properties": props, "required": required, "additionalProperties": false,
+		"properties": props, "additionalProperties": false,
 	}
+	if len(instead) == 0 {
+		s["required"] = required
+	} else {
+		s["anyOf"] = append([]any{map[string]any{"required": required}}, instead...)
+	}
+	return s
 }
 
 func (f Field) schema() map[string]any {

@@ -21,9 +21,9 @@ func checkConcurrent(tb TB, s *Suite) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	probe := s.operations()[0]
-	want := l.mustAsk(probe, l.open(), request{})
+	want := l.mustAsk(probe, c, request{})
 	begin := make(chan struct{})
 	l.sys.gather(callers)
 	var all sync.WaitGroup
@@ -73,7 +73,7 @@ func checkUnknown(tb TB, s *Suite, name, id string) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	for _, op := range s.listings() {
 		if op.name != name {
 			continue
@@ -98,7 +98,7 @@ func checkHostileIDs(tb TB, s *Suite) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	for _, op := range s.listings() {
 		if op.name == connectors.CapContainers {
 			continue
@@ -136,7 +136,7 @@ func checkUnsupported(tb TB, s *Suite) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	before := l.sys.requests()
 	caps := s.Definition.Capabilities()
 	for _, op := range allListings {

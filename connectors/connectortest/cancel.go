@@ -23,7 +23,7 @@ func checkCancel(tb TB, s *Suite, op operation) {
 func (l *lab) checkCancelAt(op operation, p position, hang variant) {
 	l.tb.Helper()
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := op.first(l.s)
 	if p.page == 2 {
 		r.cursor = l.mustAsk(op, c, r).next

@@ -231,7 +231,7 @@ func checkContextPath(tb TB, s *Suite) {
 	const path = "/context/path"
 	l := newLabOf(tb, s, s.Handler, path)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	for _, op := range s.operations() {
 		if _, err := l.ask(op, c, op.first(s)); err != nil {
 			tb.Errorf("%s of a system below a path: %v", op.name, err)

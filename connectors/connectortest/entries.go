@@ -22,7 +22,7 @@ func checkShape(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	for target := range op.want(s) {
 		for _, wide := range []bool{false, true} {
 			a := l.mustAsk(op, c, request{target: target, limit: connectors.MaxLimit, wide: wide})
@@ -46,15 +46,20 @@ func checkEntry(tb TB, s *Suite, op operation, target string, e entry) {
 			tb.Errorf("%s %q: %q is not valid UTF-8", op.name, e.id, text)
 		}
 	}
+	checkTimes(tb, op, e)
+	if op.name == connectors.CapItems && s.Definition.ItemKey != "" && e.meta.Get(s.Definition.ItemKey) == nil {
+		tb.Errorf("%s %q: its meta has no %s", op.name, e.id, s.Definition.ItemKey)
+	}
+	checkJSON(tb, op, e)
+}
+
+func checkTimes(tb TB, op operation, e entry) {
+	tb.Helper()
 	for _, t := range e.times {
 		if t != nil && (t.IsZero() || t.Location() != time.UTC) {
 			tb.Errorf("%s %q: the time %v is zero or not in UTC", op.name, e.id, t)
 		}
 	}
-	if op.name == connectors.CapItems && s.Definition.ItemKey != "" && e.meta.Get(s.Definition.ItemKey) == nil {
-		tb.Errorf("%s %q: its meta has no %s", op.name, e.id, s.Definition.ItemKey)
-	}
-	checkJSON(tb, op, e)
 }
 
 func checkJSON(tb TB, op operation, e entry) {
@@ -84,7 +89,7 @@ func checkRaw(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := request{target: op.target(s), limit: connectors.MaxLimit}
 	for _, e := range l.mustAsk(op, c, r).entries {
 		if e.raw != nil {
@@ -134,7 +139,7 @@ func checkFilters(tb TB, s *Suite) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	op := s.itemsOperation()
 	target := op.target(s)
 	if slices.Contains(s.Definition.Filters, connectors.CapUpdatedAfter) {

@@ -110,7 +110,7 @@ func (l *lab) env(c connectors.Config) connectors.Env {
 	}
 }
 
-// open opens a connection with the default auth method. It is closed with the test; closing it before is harmless.
+// open opens a connection with the default auth method; the caller releases it.
 func (l *lab) open() *connectors.Conn {
 	l.tb.Helper()
 	return l.openWith(l.config(l.s.Definition.Auth[0].ID, nil), "tenant|connection")
@@ -123,6 +123,14 @@ func (l *lab) openWith(c connectors.Config, binding string) *connectors.Conn {
 		l.tb.Fatalf("open: %v", err)
 	}
 	return conn
+}
+
+// release closes a connection.
+func (l *lab) release(c *connectors.Conn) {
+	l.tb.Helper()
+	if err := c.Close(); err != nil {
+		l.tb.Errorf("Close: %v", err)
+	}
 }
 
 // client returns an HTTP client that signs what goes to the configured origin, follows no redirect and repeats

@@ -44,7 +44,7 @@ func checkOnlyWayOut(tb TB, s *Suite) {
 	for _, op := range s.operations() {
 		l.mustAsk(op, c, op.first(s))
 	}
-	c.Close()
+	l.release(c)
 	web, ok := l.sys.(*httpSystem)
 	if !ok {
 		if made, dialled := int64(l.sys.requests()), l.dials.Load(); made != dialled || made == 0 {
@@ -77,7 +77,7 @@ func checkProbe(tb TB, s *Suite) {
 		if slices.ContainsFunc(p.Warnings, func(w connectors.Warning) bool { return w.Code == "" || w.Message == "" }) {
 			tb.Errorf("%s: a warning has no code or no message: %v", m, p.Warnings)
 		}
-		c.Close()
+		l.release(c)
 	}
 }
 

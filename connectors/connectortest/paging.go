@@ -38,7 +38,7 @@ func checkEveryEntryOnce(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	l.checkWalks(c, op)
 }
 
@@ -68,7 +68,7 @@ func checkEmptyPage(tb TB, s *Suite, op operation) {
 	}
 	l := newLabOf(tb, s, h, "")
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	l.checkWalks(c, op)
 }
 
@@ -80,7 +80,7 @@ func checkRepeatedToken(tb TB, s *Suite, op operation) {
 	}
 	l := newLabOf(tb, s, h, "")
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	got, err := l.walk(c, op, op.first(s))
 	switch {
 	case err == nil:
@@ -94,7 +94,7 @@ func checkLimits(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := op.first(s)
 	for _, limit := range []int{0, -1, connectors.MaxLimit + 1, math.MinInt, math.MaxInt} {
 		before := l.sys.requests()
@@ -121,7 +121,7 @@ func checkForeignCursor(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := op.first(s)
 	r.cursor = l.mustAsk(op, c, r).next
 	if r.cursor == "" {
@@ -141,7 +141,7 @@ func checkForeignCursor(tb TB, s *Suite, op operation) {
 		l.refused(op, c, misused, fmt.Sprintf("a cursor of %q", r.target))
 	}
 	foreign := l.openWith(l.config(s.Definition.Auth[0].ID, nil), "tenant|another")
-	defer foreign.Close()
+	defer l.release(foreign)
 	l.refused(op, foreign, r, "another connection's cursor")
 }
 
@@ -166,7 +166,7 @@ func checkDamagedCursor(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := op.first(s)
 	whole := string(l.mustAsk(op, c, r).next)
 	for _, damaged := range damage(whole) {

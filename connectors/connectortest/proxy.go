@@ -70,7 +70,7 @@ func (p *proxy) requests() int {
 }
 
 func (p *proxy) close() {
-	p.listener.Close()
+	_ = p.listener.Close()
 	p.mu.Lock()
 	p.closed = true
 	for c := range p.conns {

@@ -78,7 +78,7 @@ func checkPrinted(tb TB, s *Suite) {
 				needlesOf(config).check(tb, fmt.Sprintf("%s: %T printed as %s", m, v, how), text)
 			}
 		}
-		conn.Close()
+		l.release(conn)
 	}
 }
 
@@ -118,7 +118,7 @@ func (l *lab) provoke(method string, each func(op operation, err error)) {
 		}
 	}
 	c := l.openWith(l.config(method, nil), "tenant|connection")
-	defer c.Close()
+	defer l.release(c)
 	for _, op := range l.s.operations() {
 		l.mustAsk(op, c, op.first(l.s))
 		for _, v := range all {
@@ -145,7 +145,7 @@ func (l *lab) harnessFaults() map[string]func(map[string]any) {
 func (l *lab) provokeWith(method string, change func(map[string]any), op operation, each func(operation, error)) {
 	l.tb.Helper()
 	c := l.openWith(l.config(method, change), "tenant|connection")
-	defer c.Close()
+	defer l.release(c)
 	if _, err := l.ask(op, c, op.first(l.s)); err != nil {
 		each(op, err)
 	}

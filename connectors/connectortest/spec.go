@@ -81,6 +81,13 @@ func checkField(tb TB, s *Suite, f connectors.Field) {
 	default:
 		tb.Errorf("field %s is of the unknown kind %q", f.Name, f.Kind)
 	}
+	checkDemands(tb, f)
+	checkOwnValues(tb, s, f)
+}
+
+// checkDemands checks what a field demands of its value.
+func checkDemands(tb TB, f connectors.Field) {
+	tb.Helper()
 	if f.Required && f.Default != "" {
 		tb.Errorf("field %s is required and has a default", f.Name)
 	}
@@ -90,7 +97,6 @@ func checkField(tb TB, s *Suite, f connectors.Field) {
 	if f.Min > f.Max || (f.Min != 0 || f.Max != 0) && f.Kind != connectors.KindInt {
 		tb.Errorf("field %s has bounds that make no sense", f.Name)
 	}
-	checkOwnValues(tb, s, f)
 }
 
 // checkOwnValues checks that a field takes its own default, example and enumeration.

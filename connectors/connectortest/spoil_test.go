@@ -125,10 +125,13 @@ func (d *toyDriver) client(op string, req *http.Request) *http.Client {
 	return d.http
 }
 
+// leaked ends the goroutines that a bug leaves behind, after it was found.
+var leaked = make(chan struct{})
+
 // context is where a driver forgets its caller's context.
 func (d *toyDriver) context(ctx context.Context, op string) context.Context {
 	if d.bugs.has("close/no_goroutine") {
-		go func() { <-d.stop }()
+		go func() { <-leaked }()
 	}
 	if d.bugs.has(op + "/ignores its context") {
 		return context.WithoutCancel(ctx)
@@ -212,8 +215,8 @@ func (openSealer) Seal(purpose string, plain []byte) (string, error) {
 }
 
 func (openSealer) Open(purpose, sealed string) ([]byte, error) {
-	data, for_, _ := strings.Cut(sealed, ".")
-	if for_ != base64.URLEncoding.EncodeToString([]byte(purpose)) {
+	data, owner, _ := strings.Cut(sealed, ".")
+	if owner != base64.URLEncoding.EncodeToString([]byte(purpose)) {
 		return nil, errors.New("another purpose")
 	}
 	return base64.URLEncoding.DecodeString(data)

@@ -66,7 +66,7 @@ func (f fault) checkHarness(l *lab, op operation) {
 		l.tb.Fatalf("the harness has no fault %q: give it one, or skip the row with a reason", f.name)
 	}
 	c := l.openWith(l.config(l.s.Definition.Auth[0].ID, change), "tenant|connection")
-	defer c.Close()
+	defer l.release(c)
 	a, err := l.ask(op, c, op.first(l.s))
 	l.judge(f, variant{name: "harness"}, position{page: 1}, op, outcome{a, err})
 }
@@ -75,7 +75,7 @@ func (f fault) checkHarness(l *lab, op operation) {
 func (l *lab) positions(op operation) []position {
 	l.tb.Helper()
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	before := l.sys.requests()
 	r := op.first(l.s)
 	first := l.mustAsk(op, c, r)
@@ -104,7 +104,7 @@ func (l *lab) positionsOf(page, requests int, healthy answer) []position {
 func (l *lab) strike(v variant, p position, op operation) outcome {
 	l.tb.Helper()
 	c := l.open()
-	defer c.Close()
+	defer l.release(c)
 	r := op.first(l.s)
 	if p.page == 2 {
 		r.cursor = l.mustAsk(op, c, r).next

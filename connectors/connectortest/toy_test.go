@@ -78,9 +78,7 @@ func (d *toyDriver) Close() error {
 		}
 		return nil
 	}
-	if !d.bugs.has("close/no_goroutine") {
-		close(d.stop)
-	}
+	close(d.stop)
 	return nil
 }
 
@@ -302,13 +300,13 @@ func (d *toyDriver) network(op string, err error) error {
 func (d *toyDriver) refusal(op string, resp *http.Response, body []byte) error {
 	code := connectors.ProviderError
 	switch resp.StatusCode {
-	case 400, 409, 414, 431:
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
 		code = connectors.InvalidRequest
-	case 401, 403:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		code = connectors.Reauthorize
-	case 404:
+	case http.StatusNotFound:
 		code = connectors.NotFound
-	case 429:
+	case http.StatusTooManyRequests:
 		code = connectors.RateLimited
 	}
 	e := connectors.Errorf(code, "the toy answered %d", resp.StatusCode)

@@ -25,6 +25,7 @@ func TestJQL(t *testing.T) {
 		{"order alone", connectors.ItemQuery{Query: "ORDER BY key"}, `project is not EMPTY ORDER BY key`},
 		{"order within a text", connectors.ItemQuery{Query: `summary ~ "order by ) (" ORDER BY key`}, `(summary ~ "order by ) (") ORDER BY key`},
 		{"order within a word", connectors.ItemQuery{Query: `reorder by_x = 1 AND "a" = border`}, `(reorder by_x = 1 AND "a" = border) ORDER BY created ASC, key ASC`},
+		{"order at the end of a word", connectors.ItemQuery{Query: `a = reorder by`}, `(a = reorder by) ORDER BY created ASC, key ASC`},
 		{"order behind a bracket", connectors.ItemQuery{Query: `(a = 1)order by key`}, `((a = 1)) ORDER BY key`},
 		{"all together", connectors.ItemQuery{Query: "a = 1 OR b = 2", ContainerID: "PAY", UpdatedAfter: at}, `(a = 1 OR b = 2) AND project = "PAY" AND updated >= 1732876971000 ORDER BY updated ASC, key ASC`},
 	}

@@ -310,6 +310,12 @@ func TestListItemsEmptyPagesWithoutEnd(t *testing.T) {
 	wantError(t, last, connectors.ProviderError, "101 empty pages in a row")
 }
 
+func TestListItemsSameTokenOnEmptyPage(t *testing.T) {
+	s := newSite(t).on(searchPath, searchBody("t1"))
+	_, err := s.driver().ListItems(bg(), connectors.ItemQuery{Limit: 2, Cursor: "0.t1"})
+	wantError(t, err, connectors.ProviderError, "same page token twice")
+}
+
 func TestBadPlaces(t *testing.T) {
 	for _, cur := range []connectors.Cursor{"t", ".t", "0.", "0", "-1.t", "x.t", "99999.t"} {
 		_, err := newSite(t).driver().ListItems(bg(), connectors.ItemQuery{Limit: 1, Cursor: cur})

@@ -145,7 +145,7 @@ func (d *Driver) ofState(state string, err error) error {
 	case stateInvalidAuth:
 		return wrap(connectors.Reauthorize, "PostgreSQL refused the login of user %s to database %s with sslmode %s; check the user, and that pg_hba.conf lets it in from here", d.user, d.database, d.sslmode)
 	case stateNoPrivilege:
-		return wrap(connectors.Reauthorize, "the role %s lacks a privilege that the statement needs (%s); GRANT it, or connect with another role", d.user, "42501")
+		return connectors.Denied(cause(err), "the role %s lacks a privilege that the statement needs; GRANT it, or connect with another role", d.user)
 	case stateNoDatabase:
 		return wrap(connectors.NotFound, "PostgreSQL at %s has no database %s", d.address(), d.database)
 	case stateNoTable, stateNoColumn, stateNoSchema:

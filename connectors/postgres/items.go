@@ -63,7 +63,7 @@ func (d *Driver) ofTable(name tableName, err error) error {
 	case err == nil:
 		return nil
 	case stateOf(err) == stateNoPrivilege:
-		return connectors.Wrap(connectors.Reauthorize, err,
+		return connectors.Denied(err,
 			"reading %s needs a privilege that the role %s or the owner of the view lacks, on a table or function behind it; GRANT it, or connect with another role", name, d.user)
 	case errors.As(err, &coded):
 		return coded

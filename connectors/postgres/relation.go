@@ -181,7 +181,7 @@ func gone(name tableName) error {
 
 func (d *Driver) forbidden(name tableName) error {
 	schema, table := pgx.Identifier{name.schema}.Sanitize(), name.sql()
-	return connectors.Errorf(connectors.Reauthorize,
+	return connectors.Denied(nil,
 		"the role %s may not read %s: GRANT USAGE ON SCHEMA %s and GRANT SELECT ON %s to it, or connect with another role", d.user, name, schema, table)
 }
 

@@ -89,39 +89,50 @@ func requestID(ctx context.Context) string { return service.CallerOf(ctx).Reques
 // guard returns the guard for a target: it lets through public addresses, the hosts of UCF_ALLOW_HOSTS that are
 // everybody's or this tenant's, and the host that an operator of the command line named.
 func (b *outbound) guard(t service.Target, address string) (*transport.Guard, error) {
-	allowed := b.allowed(t.Tenant)
 	key := string(t.Tenant)
 	if t.OperatorHost {
-		host := hostOf(address)
-		allowed = append(allowed, host)
-		key += "|" + host
+		key += "|" + hostOf(address)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if g, ok := b.guards[key]; ok {
 		return g, nil
 	}
-	var proxy *url.URL
-	if !b.proxy.IsZero() {
-		u, err := url.Parse(b.proxy.Reveal())
-		if err != nil {
-			return nil, connectors.Errorf(connectors.InvalidRequest, "UCF_PROXY_URL is not a URL")
-		}
-		proxy = u
-	}
-	g, err := transport.NewGuard(allowed, proxy)
+	g, err := b.newGuard(t.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if len(b.guards) >= maxGuards {
-		for k, old := range b.guards {
-			old.CloseIdleConnections()
-			delete(b.guards, k)
-			break
+	if t.OperatorHost {
+		// A host that may never be allowed is left to the guard's own check, which blames the field it stands in.
+		if with, err := g.With(hostOf(address)); err == nil {
+			g = with
 		}
 	}
+	b.evict()
 	b.guards[key] = g
 	return g, nil
+}
+
+func (b *outbound) newGuard(t domain.Tenant) (*transport.Guard, error) {
+	if b.proxy.IsZero() {
+		return transport.NewGuard(b.allowed(t), nil)
+	}
+	proxy, err := url.Parse(b.proxy.Reveal())
+	if err != nil {
+		return nil, connectors.Errorf(connectors.InvalidRequest, "UCF_PROXY_URL is not a URL")
+	}
+	return transport.NewGuard(b.allowed(t), proxy)
+}
+
+// evict makes room for one more guard.
+func (b *outbound) evict() {
+	for key, g := range b.guards {
+		if len(b.guards) < maxGuards {
+			return
+		}
+		g.CloseIdleConnections()
+		delete(b.guards, key)
+	}
 }
 
 func (b *outbound) allowed(t domain.Tenant) []string {

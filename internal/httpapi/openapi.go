@@ -65,9 +65,6 @@ func newHuma(o Options, rt *router) huma.API {
 		{Name: tagAudit, Description: "Who did what"},
 		{Name: tagSystem, Description: "The state of ucf itself; these need no tenant"},
 	}
-	if o.PublicURL != "" {
-		c.Servers = []*huma.Server{{URL: o.PublicURL}}
-	}
 	return humago.New(rt, c)
 }
 

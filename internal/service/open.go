@@ -136,7 +136,8 @@ func (s *Service) allConnections(ctx context.Context, st store.Store, t domain.T
 // touchEvery bounds how often the use of a connection is written down.
 const touchEvery = time.Minute
 
-// used writes down that a connection was used and what that says of its credential: refused, or good again.
+// used writes down that a connection was used and what that says of its credential: refused, or good again. A right
+// that the account lacks says nothing of the credential.
 func (s *Service) used(ctx context.Context, o *opened, err error) {
 	if o.stored == nil {
 		return
@@ -149,7 +150,7 @@ func (s *Service) used(ctx context.Context, o *opened, err error) {
 	ctx = context.WithoutCancel(ctx)
 	status, reason := c.Status, c.Reason
 	switch code := connectors.CodeOf(err); {
-	case code == connectors.Reauthorize:
+	case code == connectors.Reauthorize && !connectors.IsDenied(err):
 		status, reason = domain.Reauthorize, connectors.AsError(err).Message
 	case err == nil:
 		status, reason = domain.Connected, ""

@@ -41,6 +41,9 @@ type toyDriver struct {
 }
 
 func (d *toyDriver) check() error {
+	if d.key.Reveal() == "denied" {
+		return connectors.Denied(nil, "toy forbids this to the account")
+	}
 	if d.key.Reveal() == "refused" {
 		return connectors.Errorf(connectors.Reauthorize, "toy refused the key")
 	}
@@ -604,6 +607,17 @@ func TestStatusFollowsUse(t *testing.T) {
 	out, err := h.Connectors(t.Context(), acme, service.ConnectorsIn{})
 	if err != nil || out[0].Status != "connected" {
 		t.Errorf("the connector is %+v, %v", out, err)
+	}
+}
+
+func TestDeniedRightKeepsTheConnection(t *testing.T) {
+	h := newHarness(t)
+	id := h.mustPut(t, acme, "main", config("key", "denied"))
+	_, err := h.Items(t.Context(), acme, items(id, 10))
+	wantCode(t, err, connectors.Reauthorize)
+	c, err := h.Connection(t.Context(), acme, service.ConnectionIn{ID: id})
+	if err != nil || c.Status != domain.Connected {
+		t.Errorf("a denied right made the connection %s, %v", c.Status, err)
 	}
 }
 

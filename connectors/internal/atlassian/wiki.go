@@ -9,16 +9,13 @@ import (
 // maxWiki bounds how much wiki markup is read, in bytes; [maxText] would cut the rest anyway.
 const maxWiki = 2 << 20
 
-// maxMacros is how deep macros may stand in each other.
-const maxMacros = 20
-
 // parseWiki turns wiki markup into nodes named as ADF names them.
 func parseWiki(s string) []*node {
 	cut := len(s) > maxWiki
 	if cut {
 		s = s[:maxWiki]
 	}
-	nodes := wikiBlocks(visible(s), 0)
+	nodes := wikiBlocks(visible(s))
 	if cut {
 		nodes = append(nodes, textNode(ellipsis+" (cut)"))
 	}
@@ -28,8 +25,9 @@ func parseWiki(s string) []*node {
 // blockMacro matches the start of a macro whose content is blocks or text as it is.
 var blockMacro = regexp.MustCompile(`\{(code|noformat|quote|panel)(?::([^{}\n]*))?\}`)
 
-// wikiBlocks splits text at its macros and parses what lies between.
-func wikiBlocks(s string, depth int) []*node {
+// wikiBlocks splits text at its macros and parses what lies between. As a macro ends where its name stands next, none
+// stands within its own kind, and nesting is bounded by the number of kinds.
+func wikiBlocks(s string) []*node {
 	var nodes []*node
 	unclosed := map[string]bool{}
 	from := 0 // where the text begins that is not parsed yet
@@ -58,26 +56,20 @@ func wikiBlocks(s string, depth int) []*node {
 			params = s[m[4]:m[5]]
 		}
 		nodes = append(nodes, wikiLines(s[from:m[0]])...)
-		nodes = append(nodes, macro(name, params, s[m[1]:m[1]+end], depth))
+		nodes = append(nodes, macro(name, params, s[m[1]:m[1]+end]))
 		at = m[1] + end + len(name) + len("{}")
 		from = at
 	}
 	return append(nodes, wikiLines(s[from:])...)
 }
 
-func macro(name, params, body string, depth int) *node {
+func macro(name, params, body string) *node {
 	n := &node{attrs: map[string]any{}}
-	content := func() []*node {
-		if depth == maxMacros {
-			return []*node{textNode(body)}
-		}
-		return wikiBlocks(body, depth+1)
-	}
 	switch name {
 	case "quote":
-		n.kind, n.content = "blockquote", content()
+		n.kind, n.content = "blockquote", wikiBlocks(body)
 	case "panel":
-		n.kind, n.content = "panel", content()
+		n.kind, n.content = "panel", wikiBlocks(body)
 		n.attrs["title"] = param(params, "title")
 	default:
 		n.kind, n.content = "codeBlock", []*node{textNode(body)}

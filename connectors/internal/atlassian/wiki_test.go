@@ -84,7 +84,7 @@ func TestWiki(t *testing.T) {
 
 // TestWikiIsLinear feeds what makes careless parsers take quadratic time; any of it would run for minutes.
 func TestWikiIsLinear(t *testing.T) {
-	for _, piece := range []string{"*a ", "{{a ", "[a ", "!a.png ", "{code}a\n", "{quote}", "_*-", "|a", "http://", "h", "\\{quote}", "{panel}{quote}", "[~", "{*}", "* a\n", "- "} {
+	for _, piece := range []string{"*a ", "{{a ", "[a ", "!a.png ", "{code}a\n", "{code:x}", "{quote}", "_*-", "|a", "http://", "h", "\\{quote}", "{panel}{quote}", "[~", "{*}", "* a\n", "- "} {
 		in := strings.Repeat(piece, maxWiki/len(piece))
 		start := time.Now()
 		Wiki(in)

@@ -171,7 +171,7 @@ func (p *wikiParser) find(s, marker string, anywhere bool) int {
 		}
 		from = i + len(marker)
 	}
-	
+	p.missing[marker] = true
 	return -1
 }
 

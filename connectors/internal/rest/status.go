@@ -34,7 +34,7 @@ func (c *Client) refusal(a Answer) *connectors.Error {
 	case http.StatusUnauthorized:
 		return connectors.Errorf(connectors.Reauthorize, "%s refused the credential: connect again%s", c.System, c.said(a))
 	case http.StatusForbidden:
-		return connectors.Errorf(connectors.Reauthorize, "%s forbids this to the account%s. %s", c.System, c.said(a),
+		return connectors.Denied(nil, "%s forbids this to the account%s. %s", c.System, c.said(a),
 			cmp.Or(c.Forbidden, "Give the account the permission, or connect with another one"))
 	case http.StatusNotFound:
 		return c.notFound(a)

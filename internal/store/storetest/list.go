@@ -85,7 +85,7 @@ func walk(t TB, s store.Store, l lister, limit int, between func(page []string))
 	t.Helper()
 	var all []string
 	bounds := store.List{Limit: limit}
-	for range 1000 {
+	for range 200 {
 		page, err := l.list(t.Context(), s, acme, bounds)
 		must(t, err)
 		if len(page) > limit {
