@@ -198,7 +198,7 @@ func TestURLs(t *testing.T) {
 		"https://example.com:http":         "",
 		"https://bücher.example":           "",
 		"https://exa mple.com":             "",
-		"https://exa%6dple.com/":           "https://example.com",
+		"https://exa%6dple.com/":           "",
 		"https://example.com\\@evil.com":   "",
 		"https://[::1":                     "",
 		"https://[fe80::1%25eth0]/":        "",

@@ -181,9 +181,10 @@ func isNumber(s string) bool {
 		}
 		s = fraction[n:]
 	}
-	if s == "" {
-		return true
-	}
+	return s == "" || isExponent(s)
+}
+
+func isExponent(s string) bool {
 	if s[0] != 'e' && s[0] != 'E' {
 		return false
 	}

@@ -99,10 +99,8 @@ func record(t *testing.T, s *Suite, check func(TB, *Suite)) []string {
 // slow are the rows that are run only for the bugs that they find.
 var slow = regexp.MustCompile(`/hang|/endless_body|secrets/(errors|logs)`)
 
-// sober are rows that are looked at for the wrong bugs only without the race detector, which makes them slow.
-var sober = regexp.MustCompile(`^(probe|containers|items|comments)/([0-9].*|html_.*|wrong_.*|empty_body|cut_off|redirect|reset|refused|damaged_cursor)|^config/`)
-
-// failing returns the rows that fail, with what they find. Slow rows are left out but for those that are wanted.
+// failing returns the rows that fail, with what they find. Slow rows, and
+// with the race detector all rows, are left out but for those that are wanted.
 func failing(t *testing.T, s Suite, want []string) map[string][]string {
 	t.Helper()
 	if faults := s.faults(); faults != nil {
@@ -111,7 +109,7 @@ func failing(t *testing.T, s Suite, want []string) map[string][]string {
 	s.patience, s.hangTime = 300*time.Millisecond, 10*time.Millisecond
 	out := map[string][]string{}
 	for _, r := range s.rows() {
-		if (slow.MatchString(r.name) || raceEnabled && sober.MatchString(r.name)) && !slices.Contains(want, r.name) {
+		if (raceEnabled || slow.MatchString(r.name)) && !slices.Contains(want, r.name) {
 			continue
 		}
 		if faults := record(t, &s, r.check); len(faults) > 0 {

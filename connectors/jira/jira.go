@@ -102,12 +102,9 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
-	var me user
-	if _, err := d.api.Get(ctx, "/rest/api/3/myself", nil, &me); err != nil {
+	me, err := d.myself(ctx)
+	if err != nil {
 		return connectors.ProbeResult{}, err
-	}
-	if me.AccountID == "" {
-		return connectors.ProbeResult{}, d.api.Nonsense("an account without an id")
 	}
 	return connectors.ProbeResult{
 		Instance: connectors.Instance{
@@ -143,6 +140,18 @@ func (d *Driver) serverInfo(ctx context.Context) (serverInfo, http.Header, error
 	return info, header, nil
 }
 
+// myself asks who is connected.
+func (d *Driver) myself(ctx context.Context) (user, error) {
+	var me user
+	if _, err := d.api.Get(ctx, "/rest/api/3/myself", nil, &me); err != nil {
+		return me, err
+	}
+	if me.AccountID == "" {
+		return me, d.api.Nonsense("an account without an id")
+	}
+	return me, nil
+}
+
 // maxSkew is how far clocks may be apart before signed requests and cursors in time become unreliable.
 const maxSkew = 5 * time.Minute
 
@@ -173,7 +182,7 @@ func (d *Driver) vouch(ctx context.Context) error {
 	if last := d.vouched.Load(); last != 0 && now-last < int64(vouchFor) && now >= last {
 		return nil
 	}
-	if _, err := d.api.Get(ctx, "/rest/api/3/myself", nil, &user{}); err != nil {
+	if _, err := d.myself(ctx); err != nil {
 		return err
 	}
 	d.vouched.Store(now)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -72,27 +71,19 @@ func (d *Driver) container(raw json.RawMessage, q connectors.ContainerQuery) (co
 // listing after 7 days.
 func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
 	var page connectors.Page[connectors.Item]
-	jql, err := jqlFor(q)
-	if err != nil {
-		return page, err
+	if q.ContainerID != "" && !isName(q.ContainerID) {
+		return page, noProject(nil, q.ContainerID)
 	}
 	at, err := parsePlace(q.Cursor)
 	if err != nil {
 		return page, err
 	}
-	found, err := d.search(ctx, q, jql, at)
+	found, err := d.search(ctx, q, at)
 	if err != nil {
 		return page, err
 	}
-	for _, raw := range found.Issues {
-		it, err := d.item(raw, q)
-		if err != nil {
-			return page, err
-		}
-		if isOlder(it, q.UpdatedAfter) {
-			continue
-		}
-		page.Items = append(page.Items, it)
+	if page.Items, err = d.items(found.Issues, q); err != nil {
+		return page, err
 	}
 	if page.Next, err = d.behind(at, found); err != nil {
 		return page, err
@@ -103,84 +94,25 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	return page, nil
 }
 
+// items returns what was found, without what the search brought up beyond what was asked.
+func (d *Driver) items(issues []json.RawMessage, q connectors.ItemQuery) ([]connectors.Item, error) {
+	list := make([]connectors.Item, 0, len(issues))
+	for _, raw := range issues {
+		it, err := d.item(raw, q)
+		if err != nil {
+			return nil, err
+		}
+		if !isOlder(it, q.UpdatedAfter) {
+			list = append(list, it)
+		}
+	}
+	return list, nil
+}
+
 // isOlder reports whether an item changed before the time from which on changes are wanted, as far as Jira's
 // milliseconds tell.
 func isOlder(it connectors.Item, after time.Time) bool {
 	return !after.IsZero() && it.UpdatedAt != nil && it.UpdatedAt.Before(after.Truncate(time.Millisecond))
-}
-
-func (d *Driver) search(ctx context.Context, q connectors.ItemQuery, jql string, at place) (*searchPage, error) {
-	size := min(q.Limit, maxPage)
-	var p searchPage
-	_, err := d.api.Query(ctx, "/rest/api/3/search/jql", searchRequest{
-		JQL: jql, NextPageToken: at.token, MaxResults: size, Fields: fieldsFor(q),
-	}, &p)
-	if connectors.CodeOf(err) == connectors.InvalidRequest {
-		return nil, d.explain(ctx, q, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if fault := p.fault(size); fault != "" {
-		return nil, d.api.Nonsense(fault)
-	}
-	return &p, nil
-}
-
-// place is a position in a listing that Jira pages by token.
-type place struct {
-	token   string
-	empties int // how many pages were empty in a row
-}
-
-// maxEmptySearches is how many empty pages in a row are taken for a search that still goes on.
-const maxEmptySearches = 100
-
-// parsePlace reads a cursor that [Driver.behind] wrote.
-func parsePlace(c connectors.Cursor) (place, error) {
-	if c == "" {
-		return place{}, nil
-	}
-	empties, token, ok := strings.Cut(string(c), ".")
-	n, err := strconv.ParseUint(empties, 10, 16)
-	if err != nil || !ok || token == "" {
-		return place{}, connectors.Wrap(connectors.InvalidRequest, err, "the cursor is not one of this listing: start without one")
-	}
-	return place{token, int(n)}, nil
-}
-
-// behind returns the cursor of the page behind one.
-func (d *Driver) behind(at place, p *searchPage) (connectors.Cursor, error) {
-	if p.NextPageToken == "" || p.IsLast != nil && *p.IsLast {
-		return "", nil
-	}
-	next := place{token: p.NextPageToken}
-	if next.token == at.token {
-		return "", d.api.Nonsense("the same page token twice, so the listing would never end")
-	}
-	if len(p.Issues) == 0 {
-		if next.empties = at.empties + 1; next.empties > maxEmptySearches {
-			return "", d.api.Nonsense(strconv.Itoa(next.empties) + " empty pages in a row, so the listing may never end")
-		}
-	}
-	return connectors.Cursor(strconv.Itoa(next.empties) + "." + next.token), nil
-}
-
-// explain finds out why Jira refused a search. Its messages are in the account's language, so they tell people and
-// not programs.
-func (d *Driver) explain(ctx context.Context, q connectors.ItemQuery, refused error) error {
-	if q.Cursor != "" {
-		return connectors.Wrap(connectors.InvalidRequest, refused,
-			"Jira no longer accepts the cursor: it keeps a position for 7 days; start again without one")
-	}
-	if q.ContainerID == "" {
-		return refused
-	}
-	_, err := d.api.Get(ctx, rest.Path("rest", "api", "3", "project", q.ContainerID), nil, &project{})
-	if connectors.CodeOf(err) != connectors.NotFound {
-		return refused
-	}
-	return connectors.Wrap(connectors.NotFound, refused, "Jira has no project %s, or the account may not see it", quote(q.ContainerID))
 }
 
 func (d *Driver) item(raw json.RawMessage, q connectors.ItemQuery) (connectors.Item, error) {
@@ -248,7 +180,7 @@ func (f *issueFields) wideMeta() connectors.Meta {
 // ListComments returns the comments on an issue, the oldest first. q.ItemID is the issue's id or key.
 func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (connectors.Page[connectors.Comment], error) {
 	var page connectors.Page[connectors.Comment]
-	if !isIssueName(q.ItemID) {
+	if !isName(q.ItemID) {
 		return page, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", quote(q.ItemID))
 	}
 	path := rest.Path("rest", "api", "3", "issue", q.ItemID, "comment")
@@ -270,8 +202,9 @@ func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 	return page, nil
 }
 
-// isIssueName reports whether s can be the key or id of an issue, so that it is one segment of a path and no other.
-func isIssueName(s string) bool {
+// isName reports whether s can be the key or id of a project or issue, so that it is one segment of a path and no step
+// to another.
+func isName(s string) bool {
 	odd := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' }
 	return s != "" && len(s) <= 255 && !strings.ContainsFunc(s, odd)
 }

@@ -18,7 +18,7 @@ func TestHosts(t *testing.T) {
 		"127.0.0.1": true, "127.0.0.1:8000": true, "localhost": true, "LOCALHOST:80": true, "[::1]": true, "[::1]:8000": true, "127.9.9.9:1": true,
 		"localhost:8443": true, "evil.example": false, "evil.example:8000": false, "127.0.0.1.evil.example": false, "localhost.evil.example": false,
 		"localhost.": false, "10.0.0.1": false, "0.0.0.0": false, "[::]": false, "169.254.169.254": false, "127.1": false, "localhost:http": false,
-		"[fe80::1]": false, "127.0.0.1@evil.example": false,
+		"[fe80::1]": false, "127.0.0.1@evil.example": false, "evil.localhost:8443": false,
 	} {
 		for _, path := range []string{"/api/connectors", "/healthz", "/nothing"} {
 			out := l.do(call{method: "GET", path: path, header: map[string]string{"Host": host}})

@@ -85,7 +85,8 @@ func (a *api) operation(op operation, in reflect.Type) huma.Operation {
 	o := huma.Operation{
 		Method: op.method, Path: a.path(op), OperationID: op.id, Summary: op.summary, Description: op.details,
 		Tags: []string{op.tag}, Errors: failures(op),
-		// The body is read, bounded and timed by readBody: huma's own deadline would stay set while the service works.
+		// The body is read, bounded and timed by readBody. A negative time makes huma lift the deadline: one that
+		// passes while the service works would end its context.
 		MaxBodyBytes: -1, BodyReadTimeout: -1,
 	}
 	if op.outside {

@@ -38,8 +38,6 @@ func (a *api) bodyOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	body, err := a.take(w, r)
 	if err != nil {
-		// What is left of the body is not read: the connection ends with the answer.
-		w.Header().Set("Connection", "close")
 		return nil, err
 	}
 	if len(body) == 0 {
@@ -48,14 +46,13 @@ func (a *api) bodyOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, checkJSON(body)
 }
 
-// take reads the body of a request.
+// take reads the body of a request. The deadline that it sets is lifted by huma, before the service works.
 func (a *api) take(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	tooLarge := connectors.Errorf(connectors.PayloadTooLarge, "the body is larger than %d bytes", maxBody)
 	if r.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(a.bodyTimeout))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.bodyTimeout))
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -65,7 +62,6 @@ func (a *api) take(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case len(body) > maxBody:
 		return nil, tooLarge
 	}
-	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

@@ -12,6 +12,15 @@ func NewWithBodyTimeout(o Options, d time.Duration) http.Handler {
 	return h
 }
 
+// NewWithRoute returns the handler with one more route outside the prefix, and another bound on the time that an
+// answer may take.
+func NewWithRoute(o Options, pattern string, h http.HandlerFunc, write time.Duration) http.Handler {
+	a := New(o).(*api)
+	a.router.handleOutside(pattern, h)
+	a.writeTimeout = write
+	return a
+}
+
 // The bounds that tests go to.
 const (
 	MaxBody  = maxBody

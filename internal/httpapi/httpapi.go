@@ -47,11 +47,12 @@ const (
 // api is the handler that New returns.
 type api struct {
 	Options
-	access      access
-	huma        huma.API
-	router      *router
-	bodyTimeout time.Duration
-	draining    atomic.Bool
+	access   access
+	huma     huma.API
+	router   *router
+	draining atomic.Bool
+
+	bodyTimeout, writeTimeout time.Duration
 }
 
 // New returns the complete handler: middleware, routes, documents and metrics. It is safe for concurrent use.
@@ -72,7 +73,7 @@ func newAPI(o Options) *api {
 		o.Metrics = NewMetrics()
 	}
 	o.Prefix = strings.TrimRight(o.Prefix, "/")
-	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout}
+	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
 	a.addSystem()
@@ -87,7 +88,7 @@ func (a *api) Drain() { a.draining.Store(true) }
 // ServeHTTP implements [http.Handler].
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rq := begin(r)
-	rec := newRecorder(w)
+	rec := newRecorder(w, a.writeTimeout)
 	a.Metrics.inFlight.Inc()
 	defer a.end(rec, r, rq)
 	setHeaders(rec.Header(), rq.id)

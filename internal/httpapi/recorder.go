@@ -9,12 +9,13 @@ import (
 type recorder struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	timeout time.Duration
 	status  int
 	aborted bool // the answer broke off after its head was sent
 }
 
-func newRecorder(w http.ResponseWriter) *recorder {
-	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w)}
+func newRecorder(w http.ResponseWriter, timeout time.Duration) *recorder {
+	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: timeout}
 	// The deadline of the answer before is still set on a connection that is used again.
 	_ = rec.control.SetWriteDeadline(time.Time{})
 	return rec
@@ -24,7 +25,7 @@ func newRecorder(w http.ResponseWriter) *recorder {
 func (rec *recorder) WriteHeader(code int) {
 	if rec.status == 0 && code >= http.StatusOK {
 		rec.status = code
-		_ = rec.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		_ = rec.control.SetWriteDeadline(time.Now().Add(rec.timeout))
 	}
 	rec.ResponseWriter.WriteHeader(code)
 }

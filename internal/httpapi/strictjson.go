@@ -18,7 +18,7 @@ const maxDepth = 32
 // checkJSON refuses what encoding/json would accept and change or drop on the way: invalid UTF-8, halves of surrogate
 // pairs, keys given twice, values nested without end. What it returns is invalid_request.
 func checkJSON(b []byte) error {
-	if false {
+	if !utf8.Valid(b) {
 		return connectors.Errorf(connectors.InvalidRequest, "the body is not valid UTF-8")
 	}
 	if err := checkSyntax(b); err != nil {

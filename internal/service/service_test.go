@@ -404,7 +404,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := service.ConnectionIn{ID: out.ID}
+	conn := service.ConnectionIn(out)
 	rename := service.PatchConnectionIn{ConnectionIn: conn}
 	rename.Body.Name = "renamed"
 	setTok := service.SetTokenIn{}

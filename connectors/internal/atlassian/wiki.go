@@ -23,7 +23,10 @@ func parseWiki(s string) []*node {
 }
 
 // blockMacro matches the start of a macro whose content is blocks or text as it is.
-var blockMacro = regexp.MustCompile(`\{(code|noformat|quote|panel)(?::([^{}\n]*))?\}`)
+var blockMacro = regexp.MustCompile(`^\{(code|noformat|quote|panel)(?::([^{}\n]*))?\}`)
+
+// maxMacro bounds the start of a macro with its parameters, in bytes.
+const maxMacro = 1000
 
 // wikiBlocks splits text at its macros and parses what lies between. As a macro ends where its name stands next, none
 // stands within its own kind, and nesting is bounded by the number of kinds.
@@ -31,34 +34,27 @@ func wikiBlocks(s string) []*node {
 	var nodes []*node
 	unclosed := map[string]bool{}
 	from := 0 // where the text begins that is not parsed yet
-	for at := 0; at < len(s); {
-		m := blockMacro.FindStringSubmatchIndex(s[at:])
-		if m == nil {
+	for at := 0; at < len(s); at++ {
+		i := strings.IndexByte(s[at:], '{')
+		if i < 0 {
 			break
 		}
-		for i := range m {
-			if m[i] >= 0 {
-				m[i] += at
-			}
-		}
-		name := s[m[2]:m[3]]
-		end := -1
-		if !unclosed[name] && (m[0] == 0 || s[m[0]-1] != '\\') {
-			end = strings.Index(s[m[1]:], "{"+name+"}")
-			unclosed[name] = end < 0
-		}
-		if end < 0 {
-			at = m[1]
+		at += i
+		m := blockMacro.FindStringSubmatch(s[at:min(len(s), at+maxMacro)])
+		if m == nil || unclosed[m[1]] || at > 0 && s[at-1] == '\\' {
 			continue
 		}
-		var params string
-		if m[4] >= 0 {
-			params = s[m[4]:m[5]]
+		body := s[at+len(m[0]):]
+		ending := "{" + m[1] + "}"
+		end := strings.Index(body, ending)
+		if end < 0 {
+			unclosed[m[1]] = true
+			continue
 		}
-		nodes = append(nodes, wikiLines(s[from:m[0]])...)
-		nodes = append(nodes, macro(name, params, s[m[1]:m[1]+end]))
-		at = m[1] + end + len(name) + len("{}")
-		from = at
+		nodes = append(nodes, wikiLines(s[from:at])...)
+		nodes = append(nodes, macro(m[1], m[2], body[:end]))
+		from = at + len(m[0]) + end + len(ending)
+		at = from - 1
 	}
 	return append(nodes, wikiLines(s[from:])...)
 }

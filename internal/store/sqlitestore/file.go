@@ -49,6 +49,10 @@ func prepare(path string, log *slog.Logger, o options) (string, error) {
 // create puts an empty file into place, so that SQLite does not make one that others may read. The file is linked
 // when it is complete and closed: closing a file that SQLite has open elsewhere in this process would drop its locks.
 func create(path string) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		// Its disk may just not be mounted: a new store in its place would hide the old one.
+		return connectors.Errorf(connectors.Unavailable, "the store %s is a link to a file that does not exist: bring the file back, or remove the link", path)
+	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return unusable(path, err)

@@ -92,10 +92,7 @@ func (s *Store) take(ctx context.Context) error {
 func (s *Store) try(ctx context.Context, work func() error) error {
 	limit := time.Now().Add(s.o.busy)
 	for {
-		err := s.usable(ctx)
-		if err == nil {
-			err = work()
-		}
+		err := work()
 		if !isBusy(err) || time.Now().After(limit) {
 			return s.coded(ctx, err)
 		}
@@ -107,13 +104,6 @@ func (s *Store) try(ctx context.Context, work func() error) error {
 		}
 		pause.Stop()
 	}
-}
-
-func (s *Store) usable(ctx context.Context) error {
-	if s.closed.Load() {
-		return errClosed
-	}
-	return ctx.Err()
 }
 
 // record tells a record for messages, and how to look whether it exists.

@@ -85,7 +85,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
-// Close implements [store.Store]. It waits for calls that are under way; a second Close does nothing.
+// Close implements [store.Store]. It waits for a write that is under way, and fails the ones behind it; a second
+// Close does nothing.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil

@@ -92,7 +92,7 @@ func TestChecksPass(t *testing.T) {
 	for _, c := range storetest.Checks() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			for _, failure := range failures(t, c, func(s store.Store) store.Store { return s }) {
+			for _, failure := range failures(t, c, breaking(func(store.Store, *broken) {})) {
 				t.Error(failure)
 			}
 		})

@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/config"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/service"
+)
+
+// finding is what one check of the doctor found.
+type finding struct {
+	Check  string          `json:"check"`
+	Status string          `json:"status"` // ok, warn or fail
+	Detail string          `json:"detail"`
+	Code   connectors.Code `json:"code,omitempty"`
+}
+
+func ok(check, detail string) finding { return finding{Check: check, Status: "ok", Detail: detail} }
+
+func warn(check, detail string) finding { return finding{Check: check, Status: "warn", Detail: detail} }
+
+func failed(check string, err error) finding {
+	e := connectors.AsError(err)
+	return finding{Check: check, Status: "fail", Detail: e.Message, Code: e.Code}
+}
+
+func (c *commandLine) doctorCmd() *cobra.Command {
+	var probe, fix bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Find what is misconfigured", Args: args(),
+		Long: "Find what is misconfigured: settings, key, data folder, store, connections. With --probe every connection\n" +
+			"calls its system. The exit code is that of the worst finding.",
+		Example: "  ucf doctor\n  ucf doctor --probe -o json\n  ucf doctor --fix",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := c.examine(cmd.Context(), probe, fix)
+			v := view{head: []string{"CHECK", "STATUS", "DETAIL"}, paint: paintStatus(1)}
+			for _, f := range found {
+				v.rows = append(v.rows, []string{f.Check, f.Status, f.Detail})
+			}
+			if err := c.show(map[string]any{"checks": found}, v); err != nil {
+				return err
+			}
+			return worst(found)
+		},
+	}
+	cmd.Flags().BoolVar(&probe, "probe", false, "probe every connection")
+	cmd.Flags().BoolVar(&fix, "fix", false, "remove credentials that no connection refers to")
+	return cmd
+}
+
+// worst returns an error with the code of the first failed check.
+func worst(found []finding) error {
+	var names []string
+	var code connectors.Code
+	for _, f := range found {
+		if f.Status == "fail" {
+			names = append(names, f.Check)
+			if code == "" {
+				code = f.Code
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return connectors.Errorf(code, "not healthy: %s", strings.Join(names, ", "))
+}
+
+func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
+	s, t, err := c.open()
+	if err != nil {
+		return []finding{failed("settings", err)}
+	}
+	cfg := c.app.Config
+	found := []finding{ok("version", Version()), settingsFinding(cfg), keyFinding(cfg)}
+	if _, err := os.Stat(cfg.Database()); err != nil && cfg.DataDir != "" {
+		return append(found, ok("store", "none yet: "+cfg.Database()+" is made on first use"))
+	}
+	if err := s.Ready(ctx); err != nil {
+		return append(found, failed("store", err))
+	}
+	found = append(found, ok("store", cfg.Database()))
+	if err := s.CheckKeys(ctx); err != nil {
+		return append(found, failed("keys", err))
+	}
+	found = append(found, ok("keys", "all stored credentials are sealed with keys at hand"))
+	found = append(found, c.examineTokens(ctx, s, t, fix)...)
+	return append(found, c.examineConnections(ctx, s, t, probe)...)
+}
+
+func settingsFinding(cfg *config.Config) finding {
+	var set []string
+	for name, source := range cfg.Sources {
+		if source != "default" && source != "flag" {
+			set = append(set, name+" from the "+source)
+		}
+	}
+	slices.Sort(set)
+	if len(set) == 0 {
+		return ok("settings", "all default; config folder "+cfg.ConfigDir)
+	}
+	return ok("settings", strings.Join(set, ", "))
+}
+
+func keyFinding(cfg *config.Config) finding {
+	if !cfg.EncryptionKey.IsZero() {
+		return ok("encryption key", "from the "+cfg.Sources["ENCRYPTION_KEY"])
+	}
+	info, err := os.Stat(cfg.KeyFile())
+	switch {
+	case err != nil:
+		return ok("encryption key", "none yet: "+cfg.KeyFile()+" is made on first use")
+	case filepath.Separator == '/' && info.Mode().Perm()&0o077 != 0:
+		return failed("encryption key", connectors.Errorf(connectors.InvalidRequest, "%s may be read by others: chmod 600 it, and consider the key known", cfg.KeyFile()))
+	}
+	return warn("encryption key", cfg.KeyFile()+": back it up, apart from the data; without it stored credentials are lost")
+}
+
+// examineTokens looks for credentials that an interrupted change left behind.
+func (c *commandLine) examineTokens(ctx context.Context, s *service.Service, t domain.Tenant, fix bool) []finding {
+	const check = "left-over credentials"
+	if fix {
+		n, err := s.Sweep(ctx, t)
+		if err != nil {
+			return []finding{failed(check, err)}
+		}
+		return []finding{ok(check, fmt.Sprintf("%d removed", n))}
+	}
+	page, err := s.Tokens(ctx, t, service.TokensIn{Limit: connectors.MaxLimit})
+	if err != nil {
+		return []finding{failed(check, err)}
+	}
+	n := 0
+	for _, tok := range page.Items {
+		if tok.ConnectionID == "" {
+			n++
+		}
+	}
+	if n > 0 {
+		return []finding{warn(check, fmt.Sprintf("%d, harmless; --fix removes those older than an hour", n))}
+	}
+	return []finding{ok(check, "none")}
+}
+
+func (c *commandLine) examineConnections(ctx context.Context, s *service.Service, t domain.Tenant, probe bool) []finding {
+	var found []finding
+	in := service.ConnectionsIn{Limit: connectors.MaxLimit}
+	for {
+		page, err := s.Connections(ctx, t, in)
+		if err != nil {
+			return append(found, failed("connections", err))
+		}
+		for _, k := range page.Items {
+			found = append(found, examineConnection(ctx, s, t, k, probe))
+		}
+		if page.Next == "" {
+			return found
+		}
+		in.Cursor = string(page.Next)
+	}
+}
+
+func examineConnection(ctx context.Context, s *service.Service, t domain.Tenant, k service.ConnectionOut, probe bool) finding {
+	check := "connection " + k.ConnectorID + "/" + k.Name
+	if k.Status == domain.Revoked {
+		return warn(check, "revoked: connect again, or delete it")
+	}
+	if probe {
+		r, err := s.Probe(ctx, t, service.ProbeIn{ConnectorIn: service.ConnectorIn{ID: k.ConnectorID}, Body: map[string]any{"connectionId": k.ID}})
+		if err != nil {
+			return failed(check, err)
+		}
+		return ok(check, fmt.Sprintf("%s as %s, %d ms", r.Instance.Name, r.Account.Name, r.LatencyMS))
+	}
+	in := service.ValidateConnectionIn{}
+	in.Body.ConnectionID = k.ID
+	if _, err := s.ValidateConnection(ctx, t, in); err != nil {
+		return failed(check, err)
+	}
+	if k.Status != domain.Connected {
+		return warn(check, string(k.Status)+": "+k.Reason)
+	}
+	return ok(check, "the credential opens; --probe asks the system")
+}

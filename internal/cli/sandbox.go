@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unified-connector/ucf/internal/httpapi"
+	"github.com/unified-connector/ucf/internal/sandbox"
+)
+
+// sandboxOptions are the flags of `ucf sandbox`.
+type sandboxOptions struct {
+	listen                     string
+	projects, issues, comments int
+	seed                       uint64
+	faults                     []string
+}
+
+const sandboxListen = "127.0.0.1:8090"
+
+func (c *commandLine) sandboxCmd() *cobra.Command {
+	var o sandboxOptions
+	cmd := &cobra.Command{
+		Use: "sandbox", Short: "Run a local stand-in for the providers, for trying and for tests", Args: args(),
+		Long: "Run a local stand-in for Jira Cloud. It is generated on the fly from a seed: the same seed gives the same\n" +
+			"site, and a million issues take no memory. It knows the user you@example.com with the token sandbox.\n\n" +
+			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, cut, truncate, html, anonymous,\n" +
+			"repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
+			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.",
+		Example: "  ucf sandbox\n  eval \"$(ucf sandbox env)\" && ucf items jira\n" +
+			"  ucf sandbox --issues 1000000 --fault 429=0.1,retry-after=2 --fault latency=50ms",
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.sandbox(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	cmd.PersistentFlags().StringVar(&o.listen, "listen", sandboxListen, "loopback address to listen on")
+	f.IntVar(&o.projects, "projects", 5, "how many projects")
+	f.IntVar(&o.issues, "issues", 1000, "how many issues in all")
+	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, on average")
+	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
+	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
+	cmd.AddCommand(c.sandboxEnvCmd(&o))
+	return cmd
+}
+
+func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
+	return &cobra.Command{
+		Use: "env", Short: "Print the variables that point ucf at the sandbox", Args: args(),
+		Example: "  eval \"$(ucf sandbox env)\"",
+		RunE: func(*cobra.Command, []string) error {
+			s, err := sandbox.New(sandbox.Options{})
+			if err != nil {
+				return err
+			}
+			var b strings.Builder
+			for _, kv := range s.Env("http://" + o.listen) {
+				name, value, _ := strings.Cut(kv, "=")
+				fmt.Fprintf(&b, "export %s='%s'\n", name, value)
+			}
+			return c.write([]byte(b.String()))
+		},
+	}
+}
+
+func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
+	opts := sandbox.Options{Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed}
+	for _, spec := range o.faults {
+		f, err := sandbox.ParseFault(spec)
+		if err != nil {
+			return usage("--fault %s: %s", clip(spec), err.Error())
+		}
+		opts.Faults = append(opts.Faults, f)
+	}
+	s, err := sandbox.New(opts)
+	if err != nil {
+		return usage("%s", err.Error())
+	}
+	if err := httpapi.CheckAccess(o.listen, ""); err != nil {
+		return usage("--listen must be a loopback address: the sandbox has a well-known password")
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return listenError(o.listen, err)
+	}
+	c.notef("sandbox listening on http://%s (user you@example.com, token sandbox); Ctrl-C stops it", ln.Addr())
+	if o.listen == sandboxListen {
+		c.note("in another terminal: eval \"$(ucf sandbox env)\" && ucf items jira")
+	}
+	return serveSandbox(ctx, ln, s)
+}
+
+// orNone turns a count of zero into what the sandbox calls none.
+func orNone(n int) int {
+	if n == 0 {
+		return sandbox.None
+	}
+	return n
+}
+
+// serveSandbox serves until ctx ends. Requests that hang on purpose are cut off.
+func serveSandbox(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

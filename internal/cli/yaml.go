@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+// toYAML writes what JSON would hold as YAML: the same keys in the same order, numbers digit for digit.
+func toYAML(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	node, err := yamlNode(dec)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(node); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), enc.Close()
+}
+
+func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
+	tok, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch tok := tok.(type) {
+	case json.Delim:
+		return yamlCollection(dec, tok)
+	case json.Number:
+		tag := "!!int"
+		if bytes.ContainsAny([]byte(tok), ".eE") {
+			tag = "!!float"
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: tok.String()}, nil
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(tok)}, nil
+	case string:
+		n := &yaml.Node{}
+		n.SetString(tok)
+		return n, nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
+}
+
+func yamlCollection(dec *json.Decoder, open json.Delim) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	if open == '{' {
+		n.Kind = yaml.MappingNode
+	}
+	for dec.More() {
+		child, err := yamlNode(dec)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, child)
+	}
+	if len(n.Content) == 0 {
+		n.Style = yaml.FlowStyle
+	}
+	_, err := dec.Token()
+	return n, err
+}
+
+// fromYAML reads a configuration from JSON or YAML; numbers keep their digits.
+func fromYAML(text []byte) (map[string]any, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil || len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
+		return nil, connectors.Errorf(connectors.InvalidRequest, "the config file is not a JSON or YAML object of fields")
+	}
+	out := map[string]any{}
+	pairs := node.Content[0].Content
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name := pairs[i].Value
+		if _, twice := out[name]; twice {
+			return nil, connectors.InvalidFields(connectors.Fault{Field: name, Message: "is there twice"})
+		}
+		var v any
+		if err := pairs[i+1].Decode(&v); err != nil {
+			return nil, connectors.InvalidFields(connectors.Fault{Field: name, Message: "cannot be read"})
+		}
+		out[name] = v
+	}
+	return out, nil
+}
