@@ -57,7 +57,7 @@ func (c *commandLine) config(g given, def *connectors.Definition) (map[string]an
 }
 
 func (c *commandLine) readConfigFile(path string) (map[string]any, error) {
-	var in io.Reader = c.io.In
+	in := c.io.In
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {

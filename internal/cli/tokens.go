@@ -122,11 +122,8 @@ func (c *commandLine) tokensRefreshCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := s.RefreshToken(cmd.Context(), t, service.ConnectionIn{ID: args[0]})
-			if err != nil {
-				return err
-			}
-			return c.show(out, fields("expires", c.when(out.ExpiresAt)))
+			_, err = s.RefreshToken(cmd.Context(), t, service.ConnectionIn{ID: args[0]})
+			return err
 		},
 	}
 }

@@ -164,6 +164,15 @@ func TestUnusablePaths(t *testing.T) {
 	}
 }
 
+// TestCreateNeverReplaces is the moment in which another process has made the file first.
+func TestCreateNeverReplaces(t *testing.T) {
+	path := filled(t)
+	if err := create(path); err != nil {
+		t.Fatal(err)
+	}
+	wantIntact(t, mustOpen(t, path, quick()))
+}
+
 func TestLinkToNothingIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	link, target := filepath.Join(dir, "ucf.db"), filepath.Join(dir, "elsewhere.db")
@@ -256,6 +265,11 @@ func TestLockedForTooLong(t *testing.T) {
 	}
 	wrote := make(chan error, 1)
 	go func() { wrote <- patient.CreateToken(context.Background(), newToken("tok_new")) }()
+	select {
+	case err := <-wrote:
+		t.Errorf("gave up after a moment: %v", err)
+	case <-time.After(3 * slice):
+	}
 	release()
 	if err := <-wrote; err != nil {
 		t.Errorf("after the lock was released: %v", err)
