@@ -110,7 +110,7 @@ func TestQueries(t *testing.T) {
 		"raw&limit=0": {422, "limit"}, "raw=maybe": {422, "raw"}, "updatedAfter=yesterday": {422, "updatedAfter"},
 		"updatedAfter=2026-01-01T00:00:00Z": {501, ""},
 		"conainerId=PAY":                    {422, "conainerId"}, "containerId=%ff": {422, "containerId"}, "limit=0&raw=x": {422, "limit raw"},
-		"containerId=%zz": {400, ""}, "a;b": {400, ""},
+		"cursor=%ff": {422, "cursor"}, "containerId=%zz": {400, ""}, "a;b": {400, ""},
 	} {
 		out := l.do(call{method: "GET", path: "/api/connectors/toy/items?" + query})
 		if out.status != tc.status || out.faults() != tc.fields {

@@ -8,24 +8,21 @@ import (
 // recorder remembers the status of an answer and bounds how long the client may take to receive it.
 type recorder struct {
 	http.ResponseWriter
-	control *http.ResponseController
 	timeout time.Duration
 	status  int
 	aborted bool // the answer broke off after its head was sent
 }
 
 func newRecorder(w http.ResponseWriter, timeout time.Duration) *recorder {
-	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), timeout: timeout}
-	// The deadline of the answer before is still set on a connection that is used again.
-	_ = rec.control.SetWriteDeadline(time.Time{})
-	return rec
+	return &recorder{ResponseWriter: w, timeout: timeout}
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (rec *recorder) WriteHeader(code int) {
 	if rec.status == 0 && code >= http.StatusOK {
 		rec.status = code
-		_ = rec.control.SetWriteDeadline(time.Now().Add(rec.timeout))
+		// net/http lifts the deadline before the connection is used again.
+		_ = http.NewResponseController(rec.ResponseWriter).SetWriteDeadline(time.Now().Add(rec.timeout))
 	}
 	rec.ResponseWriter.WriteHeader(code)
 }

@@ -1,7 +1,6 @@
 package atlassian
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,7 +54,7 @@ func escape(s string, prev, next rune, inLink bool) string {
 	return b.String()
 }
 
-var entity = regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
+var entity = pattern(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
 
 // special reports whether r, at the begin of rest, means something to Markdown between prev and next.
 func special(r, prev, next rune, rest string, inLink bool) bool {
@@ -93,7 +92,7 @@ func begins(r, next rune, rest string) bool {
 	case '<':
 		return unicode.IsLetter(next) || oneOf(next, "/!?")
 	}
-	return entity.MatchString(rest[:min(len(rest), maxEntity)])
+	return entity().MatchString(rest[:min(len(rest), maxEntity)])
 }
 
 // maxEntity is the length of the longest name of an entity, and then some.
@@ -111,11 +110,11 @@ func isPunct(r rune) bool {
 
 // blockStart matches what makes a line more than a line of a paragraph: a heading, quote, list, rule or underline. The
 // backslash goes behind the group.
-var blockStart = regexp.MustCompile(`^(?:()#{1,6}(?:\s|$)|()>|()[-+*](?:\s|$)|([0-9]{1,9})[.)](?:\s|$)|()[-=_*:|\s]+$)`)
+var blockStart = pattern(`^(?:()#{1,6}(?:\s|$)|()>|()[-+*](?:\s|$)|([0-9]{1,9})[.)](?:\s|$)|()[-=_*:|\s]+$)`)
 
 // escapeStart escapes the start of a line of a paragraph.
 func escapeStart(line string) string {
-	m := blockStart.FindStringSubmatchIndex(line)
+	m := blockStart().FindStringSubmatchIndex(line)
 	for i := 2; i < len(m); i += 2 {
 		if m[i] >= 0 {
 			return line[:m[i+1]] + `\` + line[m[i+1]:]

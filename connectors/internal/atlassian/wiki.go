@@ -2,7 +2,6 @@ package atlassian
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 )
 
@@ -23,7 +22,7 @@ func parseWiki(s string) []*node {
 }
 
 // blockMacro matches the start of a macro whose content is blocks or text as it is.
-var blockMacro = regexp.MustCompile(`^\{(code|noformat|quote|panel)(?::([^{}\n]*))?\}`)
+var blockMacro = pattern(`^\{(code|noformat|quote|panel)(?::([^{}\n]*))?\}`)
 
 // maxMacro bounds the start of a macro with its parameters, in bytes.
 const maxMacro = 1000
@@ -40,7 +39,7 @@ func wikiBlocks(s string) []*node {
 			break
 		}
 		at += i
-		m := blockMacro.FindStringSubmatch(s[at:min(len(s), at+maxMacro)])
+		m := blockMacro().FindStringSubmatch(s[at:min(len(s), at+maxMacro)])
 		if m == nil || unclosed[m[1]] || at > 0 && s[at-1] == '\\' {
 			continue
 		}
@@ -92,10 +91,10 @@ func param(params, name string) string {
 }
 
 var (
-	wikiHeading = regexp.MustCompile(`^\s*h([1-6])\.\s+(.*)$`)
-	wikiQuote   = regexp.MustCompile(`^\s*bq\.\s+(.*)$`)
-	wikiRule    = regexp.MustCompile(`^\s*-{4,5}\s*$`)
-	wikiItem    = regexp.MustCompile(`^\s*([*#]{1,40}|-)\s+(\S.*)$`)
+	wikiHeading = pattern(`^\s*h([1-6])\.\s+(.*)$`)
+	wikiQuote   = pattern(`^\s*bq\.\s+(.*)$`)
+	wikiRule    = pattern(`^\s*-{4,5}\s*$`)
+	wikiItem    = pattern(`^\s*([*#]{1,40}|-)\s+(\S.*)$`)
 )
 
 // wikiLines parses text without macros, line by line.
@@ -118,17 +117,17 @@ func wikiBlock(lines []string) (*node, int) {
 	if strings.TrimSpace(line) == "" {
 		return nil, 1
 	}
-	if m := wikiHeading.FindStringSubmatch(line); m != nil {
+	if m := wikiHeading().FindStringSubmatch(line); m != nil {
 		level := map[string]any{"level": json.Number(m[1])}
 		return &node{kind: "heading", attrs: level, content: wikiInline(m[2])}, 1
 	}
-	if m := wikiQuote.FindStringSubmatch(line); m != nil {
+	if m := wikiQuote().FindStringSubmatch(line); m != nil {
 		return &node{kind: "blockquote", content: []*node{{kind: "paragraph", content: wikiInline(m[1])}}}, 1
 	}
 	switch {
-	case wikiRule.MatchString(line):
+	case wikiRule().MatchString(line):
 		return &node{kind: "rule"}, 1
-	case wikiItem.MatchString(line):
+	case wikiItem().MatchString(line):
 		return wikiList(lines)
 	case isRow(line):
 		return wikiTable(lines)
@@ -142,8 +141,8 @@ func wikiBlock(lines []string) (*node, int) {
 
 // isText reports whether a line goes on with the paragraph, item or cell above it.
 func isText(line string) bool {
-	return strings.TrimSpace(line) != "" && !wikiHeading.MatchString(line) && !wikiQuote.MatchString(line) &&
-		!wikiRule.MatchString(line) && !wikiItem.MatchString(line) && !isRow(line)
+	return strings.TrimSpace(line) != "" && !wikiHeading().MatchString(line) && !wikiQuote().MatchString(line) &&
+		!wikiRule().MatchString(line) && !wikiItem().MatchString(line) && !isRow(line)
 }
 
 func isRow(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "|") }
@@ -154,7 +153,7 @@ func wikiList(lines []string) (*node, int) {
 	open := []*node{root}
 	n := 0
 	for n < len(lines) {
-		m := wikiItem.FindStringSubmatch(lines[n])
+		m := wikiItem().FindStringSubmatch(lines[n])
 		if m == nil || n > 0 && len(m[1]) == 1 && listKind(m[1][0]) != root.kind {
 			break
 		}
@@ -244,7 +243,7 @@ func cellEnd(s string) int {
 				i += n + 1
 			}
 		case '!':
-			if m := wikiImage.FindString(s[i:]); m != "" {
+			if m := wikiImage().FindString(s[i:]); m != "" {
 				i += len(m) - 1
 			}
 		case '|':

@@ -2,7 +2,6 @@ package atlassian
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,7 +11,7 @@ import (
 // wikiInline parses the marks, links and images of a text; its line ends are hard breaks.
 func wikiInline(s string) []*node {
 	var nodes []*node
-	for i, line := range strings.Split(wikiColor.ReplaceAllString(s, ""), "\n") {
+	for i, line := range strings.Split(wikiColor().ReplaceAllString(s, ""), "\n") {
 		if i > 0 {
 			nodes = append(nodes, &node{kind: "hardBreak"})
 		}
@@ -40,10 +39,10 @@ func wikiLine(s string, marks []mark) []*node {
 }
 
 var (
-	wikiColor = regexp.MustCompile(`\{(?:color(?::[^{}\n]{0,40})?|anchor:[^{}\n]{0,200})\}`)
-	wikiImage = regexp.MustCompile(`^!([^\s!|][^!|\n]{0,500})(?:\|[^!\n]{0,500})?!`)
-	wikiFile  = regexp.MustCompile(`\.[A-Za-z0-9]{1,8}$`)
-	wikiURL   = regexp.MustCompile(`^(?:https?|ftp)://[^\s|\[\]{}<>"!*]+|^mailto:[^\s|\[\]{}<>"!*]+`)
+	wikiColor = pattern(`\{(?:color(?::[^{}\n]{0,40})?|anchor:[^{}\n]{0,200})\}`)
+	wikiImage = pattern(`^!([^\s!|][^!|\n]{0,500})(?:\|[^!\n]{0,500})?!`)
+	wikiFile  = pattern(`\.[A-Za-z0-9]{1,8}$`)
+	wikiURL   = pattern(`^(?:https?|ftp)://[^\s|\[\]{}<>"!*]+|^mailto:[^\s|\[\]{}<>"!*]+`)
 )
 
 // maxImage bounds the length of an image with its parameters.
@@ -228,7 +227,7 @@ func isAddress(s string) bool {
 }
 
 func (p *wikiParser) image(s string, prev rune) int {
-	m := wikiImage.FindStringSubmatch(s[:min(len(s), maxImage)])
+	m := wikiImage().FindStringSubmatch(s[:min(len(s), maxImage)])
 	if m == nil || wordRune(prev) {
 		return 0
 	}
@@ -236,7 +235,7 @@ func (p *wikiParser) image(s string, prev rune) int {
 	switch {
 	case strings.HasPrefix(m[1], "http://"), strings.HasPrefix(m[1], "https://"):
 		attrs["alt"], attrs["url"] = "", m[1]
-	case !wikiFile.MatchString(m[1]):
+	case !wikiFile().MatchString(m[1]):
 		return 0 // two exclamations around words
 	}
 	p.add(&node{kind: "mediaInline", attrs: attrs})
@@ -252,7 +251,7 @@ func (p *wikiParser) url(s string, prev rune) int {
 	if !found || scheme != "http" && scheme != "https" && scheme != "ftp" && scheme != "mailto" {
 		return 0
 	}
-	address := strings.TrimRight(wikiURL.FindString(s), ".,;:?)'")
+	address := strings.TrimRight(wikiURL().FindString(s), ".,;:?)'")
 	if len(address) < len("ftp://x") {
 		return 0
 	}

@@ -267,7 +267,7 @@ func TestLockedForTooLong(t *testing.T) {
 	go func() { wrote <- patient.CreateToken(context.Background(), newToken("tok_new")) }()
 	select {
 	case err := <-wrote:
-		t.Errorf("gave up after a moment: %v", err)
+		t.Fatalf("gave up after a moment: %v", err)
 	case <-time.After(3 * slice):
 	}
 	release()
