@@ -29,7 +29,10 @@ func (b *bench) command(env []string, name string, args ...string) *exec.Cmd {
 }
 
 // measure runs a command to its end and counts the lines that it prints.
-func measure(cmd *exec.Cmd) (usage, error) {
+func measure(cmd *exec.Cmd) (usage, error) { return measureWith(cmd, countLines) }
+
+// measureWith runs a command to its end and hands what it prints to read, which returns how many lines it had.
+func measureWith(cmd *exec.Cmd, read func(io.Reader) (int, error)) (usage, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -40,11 +43,30 @@ func measure(cmd *exec.Cmd) (usage, error) {
 	if err := cmd.Start(); err != nil {
 		return usage{}, err
 	}
-	n, err := countLines(stdout)
+	n, err := read(stdout)
+	if err != nil {
+		_, _ = io.Copy(io.Discard, stdout)
+	}
 	if werr := cmd.Wait(); werr != nil {
 		return usage{}, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), werr, stderr.String())
 	}
 	return usage{wall: time.Since(start), peak: peakOf(cmd.ProcessState), lines: n}, err
+}
+
+// countIDs counts lines of NDJSON and refuses an id that comes twice.
+func countIDs(r io.Reader) (int, error) {
+	seen := map[string]bool{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 16<<20)
+	for lines.Scan() {
+		rest, ok := bytes.CutPrefix(lines.Bytes(), []byte(`{"id":"`))
+		id, _, found := bytes.Cut(rest, []byte(`"`))
+		if !ok || !found || seen[string(id)] {
+			return len(seen), fmt.Errorf("line %d has no id of its own", len(seen)+1)
+		}
+		seen[string(id)] = true
+	}
+	return len(seen), lines.Err()
 }
 
 func countLines(r io.Reader) (int, error) {

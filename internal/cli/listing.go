@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,20 +54,32 @@ func (c *commandLine) in(s *service.Service, o listOptions, connectorID string) 
 	return in, err
 }
 
-// each hands over page after page: all of them, or as many as hold o.limit entries.
+// errEnough ends a listing that has as many entries as were asked for.
+var errEnough = errors.New("enough")
+
+// each hands over page after page: all of them, or as many as hold o.limit entries. Whole pages are read in one go,
+// the rest of a limit with a page of just that size, so that the last cursor is right behind the last entry.
 func each[T any](o listOptions, in *service.ListIn, pages func(all bool, yield func(connectors.Page[T]) error) error, yield func(connectors.Page[T]) error) error {
 	if o.all {
 		return pages(true, yield)
 	}
-	for left := o.limit; left > 0; {
-		in.Limit = min(o.pageSize, left)
-		var got connectors.Page[T]
-		err := pages(false, func(p connectors.Page[T]) error { got = p; return yield(p) })
-		if err != nil || got.Next == "" {
+	left, last := o.limit, false
+	counted := func(p connectors.Page[T]) error {
+		left -= len(p.Items)
+		in.Cursor, last = string(p.Next), p.Next == ""
+		if err := yield(p); err != nil {
 			return err
 		}
-		left -= len(got.Items)
-		in.Cursor = string(got.Next)
+		if left < o.pageSize {
+			return errEnough
+		}
+		return nil
+	}
+	for left > 0 && !last {
+		in.Limit = min(o.pageSize, left)
+		if err := pages(left >= o.pageSize, counted); err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
 	}
 	return nil
 }

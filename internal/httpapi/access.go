@@ -10,10 +10,9 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 )
 
-// forwarding are the headers that a proxy adds: behind one, a caller on loopback may be anybody.
-var forwarding = []string{
-	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
-	"X-Forwarded-Prefix", "X-Forwarded-By", "X-Forwarded-Ssl", "X-Real-Ip",
+// forwarded reports whether a header is one that a proxy adds: behind one, a caller on loopback may be anybody.
+func forwarded(name string) bool {
+	return name == "Forwarded" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-")
 }
 
 // CheckAccess is nil where callers without credentials can only be this machine's own: the listen address and the
@@ -76,8 +75,8 @@ func (a access) check(r *http.Request) error {
 	if !a.knownHost(r.Host) {
 		return connectors.Errorf(connectors.Forbidden, "this Host is neither a loopback address nor that of PUBLIC_URL: call ucf by one of these")
 	}
-	for _, name := range forwarding {
-		if _, there := r.Header[name]; there {
+	for name := range r.Header {
+		if forwarded(name) {
 			return connectors.Errorf(connectors.Forbidden,
 				"the header %s tells of a proxy: without credentials (AUTH_MODE none) ucf answers direct callers on this machine only", name)
 		}

@@ -37,7 +37,7 @@ func TestHosts(t *testing.T) {
 
 func TestForwardingHeaders(t *testing.T) {
 	l := newLab(t)
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "x-real-ip", "x-forwarded-port"} {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "x-real-ip", "x-forwarded-port", "X-Forwarded-Anything"} {
 		out := l.do(call{method: "GET", path: "/api/connectors", header: map[string]string{name: "x"}})
 		out.want(t, 403, connectors.Forbidden)
 		if !strings.Contains(out.Error.Message, http.CanonicalHeaderKey(name)) {

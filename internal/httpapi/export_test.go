@@ -26,3 +26,6 @@ const (
 	MaxBody  = maxBody
 	MaxDepth = maxDepth
 )
+
+// CheckJSON is what bodies are held against.
+var CheckJSON = checkJSON

@@ -67,6 +67,8 @@ type toyDriver struct {
 func (d *toyDriver) act(ctx context.Context) error {
 	code, fails := strings.CutPrefix(d.key.Reveal(), "fail:")
 	switch {
+	case d.key.Reveal() == "hurried":
+		return connectors.Errorf(connectors.RateLimited, "the toy does not tell how long")
 	case fails && code == "uncoded":
 		return errors.New("the cause is secret-cause")
 	case fails:

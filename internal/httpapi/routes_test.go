@@ -200,6 +200,16 @@ func TestProviderFailures(t *testing.T) {
 	}
 }
 
+// Where nobody knows how long to wait, Retry-After is there all the same.
+func TestRateLimitWithoutWait(t *testing.T) {
+	l := newLab(t)
+	out := l.do(call{method: "POST", path: "/api/connectors/toy/probe", body: config("hurried")})
+	out.want(t, 429, connectors.RateLimited)
+	if got := out.header.Get("Retry-After"); got != "1" {
+		t.Errorf("Retry-After is %q, want 1", got)
+	}
+}
+
 func TestInternalTellsNothing(t *testing.T) {
 	l := newLab(t)
 	for _, key := range []string{"fail:internal", "fail:uncoded", "fail:unheard_of", "panic", "sick"} {

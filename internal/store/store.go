@@ -51,7 +51,8 @@ type Connections interface {
 	ConnectionNamed(ctx context.Context, t domain.Tenant, connectorID, name string) (domain.Connection, error)
 	// UpdateConnection writes c where its Revision is current and returns the new revision. A name in use is conflict.
 	UpdateConnection(ctx context.Context, c domain.Connection) (int64, error)
-	// TouchConnection sets LastUsedAt without a new revision; a missing connection is no error.
+	// TouchConnection sets LastUsedAt without a new revision; a missing connection is no error, and a later LastUsedAt
+	// stays.
 	TouchConnection(ctx context.Context, t domain.Tenant, id string, at time.Time) error
 	// DeleteConnection removes the connection where the revision is current.
 	DeleteConnection(ctx context.Context, t domain.Tenant, id string, revision int64) error
