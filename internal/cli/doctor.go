@@ -42,7 +42,7 @@ func (c *commandLine) doctorCmd() *cobra.Command {
 		Example: "  ucf doctor\n  ucf doctor --probe -o json\n  ucf doctor --fix",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.examine(cmd.Context(), probe, fix)
-			v := view{head: []string{"CHECK", "STATUS", "DETAIL"}, paint: paintStatus(1)}
+			v := view{head: []string{"CHECK", "STATUS", "DETAIL"}, paint: paintStatus(1), wrap: true}
 			for _, f := range found {
 				v.rows = append(v.rows, []string{f.Check, f.Status, f.Detail})
 			}

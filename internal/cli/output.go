@@ -44,6 +44,8 @@ func (c *commandLine) format() string {
 type view struct {
 	head []string
 	rows [][]string
+	// wrap continues a long last cell on further lines instead of cutting it.
+	wrap bool
 	// empty is said instead of an empty table.
 	empty string
 	// paint colours a cell by its column; nil for none.
@@ -96,7 +98,11 @@ func showList[T any](c *commandLine, page connectors.Page[T], v view) error {
 
 // hintNext tells people, whose table has no room for a cursor, how to see more.
 func (c *commandLine) hintNext(next connectors.Cursor) {
-	if f := c.format(); next != "" && (f == formatTable || f == formatTSV) {
+	switch f := c.format(); {
+	case next == "":
+	case f == formatTable:
+		c.note("there is more: --all lists everything, -o json has the cursor")
+	case f == formatTSV:
 		c.notef("more: --all, a larger --limit, or --cursor %s", next)
 	}
 }
@@ -142,7 +148,7 @@ func escapeTSV(s string) string { return safe(tsvEscapes.Replace(s)) }
 
 // fields shows one record as a table of names and values, without those that are empty.
 func fields(kv ...string) view {
-	v := view{}
+	v := view{wrap: true}
 	for i := 0; i+1 < len(kv); i += 2 {
 		if kv[i+1] != "" {
 			v.rows = append(v.rows, []string{kv[i], kv[i+1]})

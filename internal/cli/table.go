@@ -28,23 +28,48 @@ func (c *commandLine) table(v view) []byte {
 	fit(widths, c.io.Width)
 	var b strings.Builder
 	for i, row := range cells {
-		for col, text := range row {
-			text = runewidth.Truncate(text, widths[col], "…")
-			pad := ""
-			if col < len(row)-1 {
-				pad = strings.Repeat(" ", widths[col]-runewidth.StringWidth(text)) + gap
-			}
-			switch {
-			case i == 0 && v.head != nil:
-				text = p.head(text)
-			case v.paint != nil:
-				text = v.paint(p, col, text)
-			}
-			b.WriteString(text + pad)
+		paint := v.paint
+		if i == 0 && v.head != nil {
+			paint = func(p painter, _ int, text string) string { return p.head(text) }
 		}
-		b.WriteByte('\n')
+		for _, line := range layOut(row, widths, v.wrap) {
+			writeRow(&b, p, line, widths, paint)
+		}
 	}
 	return []byte(b.String())
+}
+
+// layOut returns the lines that a row takes: one, or with wrap as many as its last cell needs.
+func layOut(row []string, widths []int, wrap bool) [][]string {
+	last := len(row) - 1
+	line := make([]string, len(row))
+	for col, text := range row {
+		line[col] = runewidth.Truncate(text, widths[col], "…")
+	}
+	if !wrap || runewidth.StringWidth(row[last]) <= widths[last] {
+		return [][]string{line}
+	}
+	var lines [][]string
+	for text := range strings.Lines(lipgloss.NewStyle().Width(widths[last]).Render(row[last])) {
+		line[last] = strings.TrimRight(text, " \n")
+		lines = append(lines, line)
+		line = make([]string, len(row))
+	}
+	return lines
+}
+
+func writeRow(b *strings.Builder, p painter, row []string, widths []int, paint func(painter, int, string) string) {
+	for col, text := range row {
+		pad := ""
+		if col < len(row)-1 {
+			pad = strings.Repeat(" ", widths[col]-runewidth.StringWidth(text)) + gap
+		}
+		if paint != nil && text != "" {
+			text = paint(p, col, text)
+		}
+		b.WriteString(text + pad)
+	}
+	b.WriteByte('\n')
 }
 
 // measureCells makes cells fit for one line and returns the width of each column.
@@ -63,7 +88,8 @@ func measureCells(rows [][]string) (cells [][]string, widths []int) {
 	return cells, widths
 }
 
-// fit narrows the widest columns until all fit; a width of 0 is no bound.
+// fit narrows the widest columns until all fit; a width of 0 is no bound. The first column names what a row is about,
+// and half a name is of no use: it is left alone.
 func fit(widths []int, width int) {
 	if width <= 0 {
 		return
@@ -73,13 +99,13 @@ func fit(widths []int, width int) {
 		total += w
 	}
 	for ; total > width; total-- {
-		widest := 0
-		for col, w := range widths {
-			if w > widths[widest] {
+		widest := len(widths) - 1
+		for col := 1; col < len(widths); col++ {
+			if widths[col] > widths[widest] {
 				widest = col
 			}
 		}
-		if widths[widest] <= minColumn {
+		if widest <= 0 || widths[widest] <= minColumn {
 			return
 		}
 		widths[widest]--
