@@ -59,6 +59,9 @@ func layOut(row []string, widths []int, wrap bool) [][]string {
 }
 
 func writeRow(b *strings.Builder, p painter, row []string, widths []int, paint func(painter, int, string) string) {
+	for len(row) > 1 && row[len(row)-1] == "" {
+		row = row[:len(row)-1]
+	}
 	for col, text := range row {
 		pad := ""
 		if col < len(row)-1 {
