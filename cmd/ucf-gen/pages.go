@@ -93,7 +93,7 @@ func connectorPage(d *connectors.Definition) (string, error) {
 	for _, c := range d.Capabilities() {
 		fmt.Fprintf(&b, ", %s", c)
 	}
-	fmt.Fprintf(&b, ". A container is a %s, an item a %s.\n\n%s\n\n## Configuration\n\n", d.Container, d.Item, strings.TrimSpace(d.Help))
+	fmt.Fprintf(&b, ". Its containers are called %s, its items %s.\n\n%s\n\n## Configuration\n\n", d.Container, d.Item, strings.TrimSpace(d.Help))
 	b.WriteString("| field | needed | default | meaning |\n|---|---|---|---|\n")
 	fmt.Fprintf(&b, "| `auth_method` | no | `%s` | %s |\n", d.Auth[0].ID, "How to authenticate: "+strings.Join(d.AuthMethods(), ", ")+".")
 	for _, f := range d.Fields {
