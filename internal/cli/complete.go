@@ -37,16 +37,23 @@ func (c *commandLine) completionCmd(root *cobra.Command) *cobra.Command {
 	}
 }
 
+// nothing ends a completion: there are no files to offer.
+const nothing = cobra.ShellCompDirectiveNoFileComp
+
+// candidate returns a value and what it is, for a shell. Both may come from elsewhere: a shell must not take a line
+// end or a tab in them for the end of the candidate.
+func candidate(value, what string) string { return oneLine(value) + "\t" + oneLine(what) }
+
 func (c *commandLine) completeConnectors(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	s, _, err := c.open()
 	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return nil, nothing
 	}
 	var out []string
 	for _, d := range s.Definitions {
-		out = append(out, d.ID+"\t"+d.Summary)
+		out = append(out, candidate(d.ID, d.Summary))
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return out, nothing
 }
 
 // stored reports whether there is a store to complete from: completing must not make one.
@@ -55,51 +62,65 @@ func (c *commandLine) stored() bool {
 	return err == nil
 }
 
-func (c *commandLine) completeConnections(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	const done = cobra.ShellCompDirectiveNoFileComp
+// completeConnection completes the argument that names a connection.
+func (c *commandLine) completeConnection(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, nothing
+	}
+	return c.connectionNames("", prefix)
+}
+
+// completeConnectionFlag completes --connection: with the connections of the connector that the command is about.
+func (c *commandLine) completeConnectionFlag(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 && strings.Contains(cmd.Use, " CONNECTOR") {
+		return c.connectionNames(args[0], prefix)
+	}
+	return c.connectionNames("", prefix)
+}
+
+func (c *commandLine) connectionNames(connectorID, prefix string) ([]string, cobra.ShellCompDirective) {
 	s, t, err := c.open()
-	if err != nil || !c.stored() || len(args) > 0 && cmd.ValidArgsFunction != nil && strings.HasSuffix(cmd.Use, "CONNECTION") {
-		return nil, done
+	if err != nil || !c.stored() {
+		return nil, nothing
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	page, err := s.Connections(ctx, t, service.ConnectionsIn{Limit: connectors.MaxLimit})
+	page, err := s.Connections(ctx, t, service.ConnectionsIn{ConnectorID: connectorID, Limit: connectors.MaxLimit})
 	if err != nil {
-		return nil, done
+		return nil, nothing
 	}
 	var out []string
 	for _, k := range page.Items {
 		if strings.HasPrefix(k.Name, prefix) {
-			out = append(out, k.Name+"\t"+k.ConnectorID+" "+k.ID)
+			out = append(out, candidate(k.Name, k.ConnectorID+" "+k.ID))
 		}
 	}
-	return out, done
+	return out, nothing
 }
 
 func (c *commandLine) completeContainers(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	const done = cobra.ShellCompDirectiveNoFileComp
 	if len(args) != 1 {
-		return nil, done
+		return nil, nothing
 	}
 	s, t, err := c.open()
 	if err != nil {
-		return nil, done
+		return nil, nothing
 	}
 	in, err := c.in(s, listOptions{limit: 1, pageSize: connectors.MaxLimit}, args[0])
 	if err != nil || len(in.Config) == 0 && !c.stored() {
-		return nil, done
+		return nil, nothing
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
 	page, err := s.Containers(ctx, t, service.ContainersIn{ListIn: in})
 	if err != nil {
-		return nil, done
+		return nil, nothing
 	}
 	var out []string
 	for _, k := range page.Items {
 		if strings.HasPrefix(k.ID, prefix) {
-			out = append(out, k.ID+"\t"+k.Label)
+			out = append(out, candidate(k.ID, k.Label))
 		}
 	}
-	return out, done
+	return out, nothing
 }

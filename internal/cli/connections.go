@@ -9,7 +9,7 @@ import (
 )
 
 func (c *commandLine) connectionsCmd() *cobra.Command {
-	cmd := group("connections", "List, show, rename, revoke and delete connections")
+	cmd := group("connections", "List, show, rename, revoke and delete connections", "list")
 	cmd.AddCommand(c.connectionsListCmd(), c.connectionsShowCmd(), c.connectionsRenameCmd(), c.connectionsRevokeCmd(), c.connectionsDeleteCmd())
 	return cmd
 }
@@ -29,7 +29,7 @@ func (c *commandLine) connectionsListCmd() *cobra.Command {
 				return err
 			}
 			v := view{
-				head: []string{"ID", "CONNECTOR", "NAME", "STATUS", "ACCOUNT", "LAST USED"}, paint: paintStatus(3),
+				head: []string{"ID", "CONNECTOR", "NAME", "STATUS", "ACCOUNT", "LAST USED"}, paint: paintStatus(3), flex: 2, keep: 4,
 				empty: "no connections yet; make one with `ucf connect`",
 			}
 			for _, k := range page.Items {
@@ -52,7 +52,7 @@ func pageFlags(cmd *cobra.Command, cursor *string, limit *int) {
 func (c *commandLine) connectionsShowCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "show CONNECTION", Short: "Show a connection, without its secrets", Args: args("CONNECTION"),
-		Example: "  ucf connections show default", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf connections show default", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -76,7 +76,7 @@ func (c *commandLine) connectionView(k service.ConnectionOut) view {
 func (c *commandLine) connectionsRenameCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename CONNECTION NAME", Short: "Give a connection another name", Args: args("CONNECTION", "NAME"),
-		Example: "  ucf connections rename default \"Acme Jira\"", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf connections rename default \"Acme Jira\"", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -99,7 +99,7 @@ func (c *commandLine) connectionsRevokeCmd() *cobra.Command {
 		Use: "revoke CONNECTION", Short: "Drop a connection's credential", Args: args("CONNECTION"),
 		Long: "Drop a connection's credential. The connection stays, with its cursors, and can be renewed.\n\n" +
 			"An API token or a password stays valid at the provider until you remove it there.",
-		Example: "  ucf connections revoke default --reason \"key leaked\"", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf connections revoke default --reason \"key leaked\"", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -121,7 +121,7 @@ func (c *commandLine) connectionsRevokeCmd() *cobra.Command {
 func (c *commandLine) connectionsDeleteCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONNECTION", Short: "Remove a connection with its credential and its cursors", Args: args("CONNECTION"),
-		Example: "  ucf connections delete default", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf connections delete default", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {

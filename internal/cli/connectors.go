@@ -11,18 +11,18 @@ import (
 )
 
 func (c *commandLine) connectorsCmd() *cobra.Command {
-	cmd := group("connectors", "List, show, probe and validate connectors")
+	cmd := group("connectors", "List, show, probe and validate connectors", "list")
 	cmd.AddCommand(c.connectorsListCmd(), c.connectorsShowCmd(), c.connectorsUpdateCmd(), c.connectorsProbeCmd(), c.connectorsValidateCmd())
 	return cmd
 }
 
 // group returns a command that only holds others.
-func group(name, short string) *cobra.Command {
+func group(name, short, example string) *cobra.Command {
 	return &cobra.Command{
-		Use: name, Short: short, Args: cobra.ArbitraryArgs,
+		Use: name, Short: short, Example: "  ucf " + name + " " + example, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("`%s` has no command %q; see `%s --help`", cmd.CommandPath(), clip(args[0]), cmd.CommandPath())
+				return usage("`%s` has no command %q; %s`%s --help` lists them", cmd.CommandPath(), clip(args[0]), meant(cmd, args[0]), cmd.CommandPath())
 			}
 			return cmd.Help()
 		},
@@ -42,11 +42,11 @@ func (c *commandLine) connectorsListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{head: []string{"ID", "NAME", "GROUP", "STATUS", "SUMMARY"}, paint: paintStatus(3)}
+			v := view{head: []string{"ID", "NAME", "GROUP", "STATUS", "SUMMARY"}, paint: paintStatus(3), flex: 4, keep: 5}
 			for _, k := range list {
 				v.rows = append(v.rows, []string{k.ID, k.Name, k.Group, k.Status, k.Summary})
 			}
-			return c.show(list, v)
+			return showAll(c, list, v)
 		},
 	}
 }

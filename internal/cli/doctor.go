@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +16,7 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/config"
 	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/service"
 )
 
@@ -38,7 +42,7 @@ func (c *commandLine) doctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Find what is misconfigured", Args: args(),
 		Long: "Find what is misconfigured: settings, key, data folder, store, connections. With --probe every connection\n" +
-			"calls its system. The exit code is that of the worst finding.",
+			"calls its system. The exit code is that of the first check that fails.",
 		Example: "  ucf doctor\n  ucf doctor --probe -o json\n  ucf doctor --fix",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.examine(cmd.Context(), probe, fix)
@@ -78,23 +82,23 @@ func worst(found []finding) error {
 func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 	s, t, err := c.open()
 	if err != nil {
-		return []finding{failed("settings", err)}
+		return []finding{ok("version", Version()), failed("settings", err)}
 	}
 	cfg := c.app.Config
-	found := []finding{ok("version", Version()), settingsFinding(cfg), keyFinding(cfg)}
-	if _, err := os.Stat(cfg.Database()); err != nil && cfg.DataDir != "" {
+	found := []finding{ok("version", Version()), settingsFinding(cfg), c.configFinding(cfg), keyFinding(cfg), dataFinding(cfg)}
+	if _, err := os.Stat(cfg.Database()); errors.Is(err, fs.ErrNotExist) && cfg.DataDir != "" {
 		return append(found, ok("store", "none yet: "+cfg.Database()+" is made on first use"))
 	}
 	if err := s.Ready(ctx); err != nil {
 		return append(found, failed("store", err))
 	}
-	found = append(found, ok("store", cfg.Database()))
+	found = append(found, ok("store", cfg.Database()+" opens and answers"))
 	if err := s.CheckKeys(ctx); err != nil {
 		return append(found, failed("keys", err))
 	}
 	found = append(found, ok("keys", "all stored credentials are sealed with keys at hand"))
-	found = append(found, c.examineTokens(ctx, s, t, fix)...)
-	return append(found, c.examineConnections(ctx, s, t, probe)...)
+	found = append(found, examineTokens(ctx, s, t, fix))
+	return append(found, examineConnections(ctx, s, t, probe)...)
 }
 
 func settingsFinding(cfg *config.Config) finding {
@@ -111,47 +115,111 @@ func settingsFinding(cfg *config.Config) finding {
 	return ok("settings", strings.Join(set, ", "))
 }
 
+// configFinding tells which config file is read, and warns of one that holds a key for everybody to read.
+func (c *commandLine) configFinding(cfg *config.Config) finding {
+	const check = "config file"
+	path := cmp.Or(c.flags.config, filepath.Join(cfg.ConfigDir, "config.yaml"))
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ok(check, "none; "+path+" would be read")
+	case err != nil:
+		return failed(check, unreadable("the config file "+path, err))
+	case openToOthers(info) && cfg.Sources["ENCRYPTION_KEY"] == "config file":
+		return failed(check, usage("%s holds the encryption key and may be read by others: chmod 600 it, and consider the key known", path))
+	}
+	return ok(check, fmt.Sprintf("%s, mode %04o", path, info.Mode().Perm()))
+}
+
+// openToOthers reports whether others than the owner may use a file.
+func openToOthers(info fs.FileInfo) bool {
+	return filepath.Separator == '/' && info.Mode().Perm()&0o077 != 0
+}
+
 func keyFinding(cfg *config.Config) finding {
+	const check = "encryption key"
 	if !cfg.EncryptionKey.IsZero() {
-		return ok("encryption key", "from the "+cfg.Sources["ENCRYPTION_KEY"])
+		if _, err := secret.Parse(cfg.EncryptionKey); err != nil {
+			return failed(check, err)
+		}
+		return ok(check, "from the "+cfg.Sources["ENCRYPTION_KEY"])
 	}
 	info, err := os.Stat(cfg.KeyFile())
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ok(check, "none yet: "+cfg.KeyFile()+" is made on first use")
 	case err != nil:
-		return ok("encryption key", "none yet: "+cfg.KeyFile()+" is made on first use")
-	case filepath.Separator == '/' && info.Mode().Perm()&0o077 != 0:
-		return failed("encryption key", connectors.Errorf(connectors.InvalidRequest, "%s may be read by others: chmod 600 it, and consider the key known", cfg.KeyFile()))
+		return failed(check, unreadable("the key file "+cfg.KeyFile(), err))
+	case openToOthers(info):
+		return failed(check, usage("%s may be read by others: chmod 600 it, and consider the key known", cfg.KeyFile()))
 	}
-	return warn("encryption key", cfg.KeyFile()+": back it up, apart from the data; without it stored credentials are lost")
+	return warn(check, cfg.KeyFile()+": back it up, apart from the data; without it stored credentials are lost")
+}
+
+// lowSpace is how much a data folder should have left: the store refuses to write on a full disk.
+const lowSpace = 100 << 20
+
+func dataFinding(cfg *config.Config) finding {
+	const check = "data folder"
+	if cfg.DataDir == "" {
+		return failed(check, usage("there is no home folder to keep data in: set UCF_DATA_DIR"))
+	}
+	at, note := cfg.DataDir, ""
+	info, err := os.Stat(at)
+	for errors.Is(err, fs.ErrNotExist) && filepath.Dir(at) != at {
+		at, note = filepath.Dir(at), ", made on first use"
+		info, err = os.Stat(at)
+	}
+	switch {
+	case err != nil:
+		return failed(check, connectors.Wrap(connectors.Unavailable, err, "%s", unreadable("the data folder "+at, err)))
+	case !info.IsDir():
+		return failed(check, connectors.Errorf(connectors.Unavailable, "%s is not a folder: set UCF_DATA_DIR", at))
+	case !writable(at):
+		return failed(check, connectors.Errorf(connectors.Unavailable, "%s may not be written to: change its owner or mode, or set UCF_DATA_DIR", at))
+	}
+	free, known := freeSpace(at)
+	if known && free < lowSpace {
+		return warn(check, fmt.Sprintf("%s has %d MB left: make room", at, free>>20))
+	}
+	if known {
+		note += fmt.Sprintf(", %d GB free", free>>30)
+	}
+	return ok(check, cfg.DataDir+note)
 }
 
 // examineTokens looks for credentials that an interrupted change left behind.
-func (c *commandLine) examineTokens(ctx context.Context, s *service.Service, t domain.Tenant, fix bool) []finding {
+func examineTokens(ctx context.Context, s *service.Service, t domain.Tenant, fix bool) finding {
 	const check = "left-over credentials"
 	if fix {
 		n, err := s.Sweep(ctx, t)
 		if err != nil {
-			return []finding{failed(check, err)}
+			return failed(check, err)
 		}
-		return []finding{ok(check, fmt.Sprintf("%d removed", n))}
-	}
-	page, err := s.Tokens(ctx, t, service.TokensIn{Limit: connectors.MaxLimit})
-	if err != nil {
-		return []finding{failed(check, err)}
+		return ok(check, fmt.Sprintf("%d removed", n))
 	}
 	n := 0
-	for _, tok := range page.Items {
-		if tok.ConnectionID == "" {
-			n++
+	for in := (service.TokensIn{Limit: connectors.MaxLimit}); ; {
+		page, err := s.Tokens(ctx, t, in)
+		if err != nil {
+			return failed(check, err)
+		}
+		for _, tok := range page.Items {
+			if tok.ConnectionID == "" {
+				n++
+			}
+		}
+		if in.Cursor = string(page.Next); in.Cursor == "" {
+			break
 		}
 	}
 	if n > 0 {
-		return []finding{warn(check, fmt.Sprintf("%d, harmless; --fix removes those older than an hour", n))}
+		return warn(check, fmt.Sprintf("%d, harmless; --fix removes those older than an hour", n))
 	}
-	return []finding{ok(check, "none")}
+	return ok(check, "none")
 }
 
-func (c *commandLine) examineConnections(ctx context.Context, s *service.Service, t domain.Tenant, probe bool) []finding {
+func examineConnections(ctx context.Context, s *service.Service, t domain.Tenant, probe bool) []finding {
 	var found []finding
 	in := service.ConnectionsIn{Limit: connectors.MaxLimit}
 	for {

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/unified-connector/ucf/connectors"
 )
 
-// interrupted is the exit code of a command that was interrupted.
-const interrupted = 130
+// The exit codes of a command that a signal ended: 128 and its number, as shells have it.
+const (
+	interrupted = 130 // SIGINT
+	readerGone  = 141 // SIGPIPE: whoever read the output has had enough, which is nothing to complain about
+)
 
 // exitCodes are the exit codes of the error codes.
 var exitCodes = map[connectors.Code]int{
@@ -44,18 +48,18 @@ func ExitCode(c connectors.Code) int { return exitCodes[c] }
 func (c *commandLine) fail(ctx context.Context, err error) int {
 	var e *connectors.Error
 	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return readerGone
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		c.note("interrupted")
 		return interrupted
 	case errors.As(err, &e):
-	case errors.Is(err, context.DeadlineExceeded):
-		e = connectors.AsError(err)
 	default:
 		// Uncoded errors are cobra's: they speak of commands and flags.
 		e = connectors.Wrap(connectors.InvalidRequest, err, "%s; see `ucf --help`", err.Error())
 	}
 	c.log().DebugContext(ctx, "command failed", "error", e)
-	if c.flags.output == formatJSON || c.flags.output == formatNDJSON {
+	if c.forPrograms() {
 		c.failJSON(e)
 	} else {
 		c.failText(e)
@@ -78,17 +82,15 @@ func (c *commandLine) failJSON(e *connectors.Error) {
 }
 
 func (c *commandLine) failText(e *connectors.Error) {
-	p := c.errPainter()
-	label := p.bad("error:")
-	faults, _ := e.Details["fields"].([]connectors.Fault)
-	if len(faults) > 1 {
-		fmt.Fprintf(c.io.Err, "%s %d faults\n", label, len(faults))
+	const label = "error: "
+	if faults, _ := e.Details["fields"].([]connectors.Fault); len(faults) > 1 {
+		c.say(label, fmt.Sprintf("%d faults", len(faults)))
 		for _, f := range faults {
-			fmt.Fprintf(c.io.Err, "  %s: %s\n", safe(f.Field), safe(f.Message))
+			fmt.Fprintf(c.io.Err, "  %s: %s\n", oneLine(f.Field), oneLine(f.Message))
 		}
 		return
 	}
-	fmt.Fprintf(c.io.Err, "%s %s\n", label, safe(e.Message))
+	c.say(label, e.Message)
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(c.io.Err, "       try again in %s\n", e.RetryAfter.Round(1e9))
 	}

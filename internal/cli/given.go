@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -22,14 +23,12 @@ type given struct {
 }
 
 func (g *given) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&g.set, "set", nil, "field of the configuration, name=value; repeatable, not for secrets")
-	cmd.Flags().StringVar(&g.configFile, "config-file", "", "JSON or YAML file with the configuration; - is standard input")
+	cmd.Flags().StringArrayVar(&g.set, "set", nil, "field of the configuration, `NAME=VALUE`; repeatable, not for secrets")
+	cmd.Flags().StringVar(&g.configFile, "config-file", "", "JSON or YAML `FILE` with the configuration; - is standard input")
 }
 
-// maxConfigFile bounds a configuration file, in bytes.
-const maxConfigFile = 1 << 20
-
-// config returns what is given for a connector; it is empty when nothing is.
+// config returns what is given for a connector; it is empty when nothing is. What no connector calls a field is
+// refused here, because a service may take it for something else than a field.
 func (c *commandLine) config(g given, def *connectors.Definition) (map[string]any, error) {
 	out := c.fromEnvironment(def)
 	if g.configFile != "" {
@@ -37,9 +36,7 @@ func (c *commandLine) config(g given, def *connectors.Definition) (map[string]an
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range file {
-			out[k] = v
-		}
+		maps.Copy(out, file)
 	}
 	for _, kv := range g.set {
 		name, value, ok := strings.Cut(kv, "=")
@@ -48,29 +45,26 @@ func (c *commandLine) config(g given, def *connectors.Definition) (map[string]an
 		}
 		if f, ok := def.Field(name); ok && f.Kind == connectors.KindSecret {
 			return nil, connectors.InvalidFields(connectors.Fault{
-				Field: name, Message: "is a secret and never a flag's value: use --token-stdin, a prompt, or " + envName(def, name),
+				Field: name, Message: "is a secret and never a flag's value: use " + secretWays(def, f),
 			})
 		}
 		out[name] = value
 	}
+	for _, name := range []string{"connectionId", "workspaceId"} {
+		if _, given := out[name]; given {
+			return nil, connectors.InvalidFields(connectors.Fault{Field: name, Message: "unknown field; use --connection or --tenant"})
+		}
+	}
 	return out, nil
 }
 
-func (c *commandLine) readConfigFile(path string) (map[string]any, error) {
-	in := c.io.In
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, connectors.Wrap(connectors.InvalidRequest, err, "the config file %s cannot be read", path)
-		}
-		defer f.Close()
-		in = f
+// secretWays names the ways to give a secret.
+func secretWays(def *connectors.Definition, f connectors.Field) string {
+	ways := envName(def, f.Name) + " or --config-file"
+	if f.Name == def.Auth[0].Secret {
+		ways = "--token-stdin, a prompt, " + ways
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxConfigFile+1))
-	if err != nil || len(text) > maxConfigFile {
-		return nil, connectors.Wrap(connectors.InvalidRequest, err, "the config file %s cannot be read, or is over 1 MiB", path)
-	}
-	return fromYAML(text)
+	return ways
 }
 
 // fromEnvironment returns the fields that the environment has, or the .env file that --env-file names.
@@ -92,10 +86,13 @@ func envName(def *connectors.Definition, field string) string {
 	return "UCF_" + strings.ToUpper(def.ID+"_"+field)
 }
 
+// asks reports whether there is somebody to ask: nothing that is not a terminal is prompted.
+func (c *commandLine) asks() bool { return c.io.InTTY && c.io.ErrTTY }
+
 // ask prompts for the required fields that are missing, on a terminal; elsewhere they stay missing, and the check of
 // the configuration names them.
 func (c *commandLine) ask(ctx context.Context, def *connectors.Definition, cfg map[string]any) error {
-	if !c.io.InTTY || !c.io.ErrTTY {
+	if !c.asks() || coveredByShorthand(def, cfg) {
 		return nil
 	}
 	method := def.Auth[0].ID
@@ -103,23 +100,46 @@ func (c *commandLine) ask(ctx context.Context, def *connectors.Definition, cfg m
 		method = id
 	}
 	for _, f := range def.FieldsOf(method) {
-		_, have := cfg[f.Name]
-		if have || !f.Required || c.coveredByShorthand(def, cfg) {
+		if _, have := cfg[f.Name]; have || !f.Required {
 			continue
 		}
-		v, err := c.prompt(ctx, f)
-		if err != nil {
+		if err := c.askField(ctx, def, f, cfg); err != nil {
 			return err
-		}
-		if v != "" {
-			cfg[f.Name] = v
 		}
 	}
 	return nil
 }
 
+// askField prompts for a field until what is typed can be its value.
+func (c *commandLine) askField(ctx context.Context, def *connectors.Definition, f connectors.Field, cfg map[string]any) error {
+	for {
+		v, err := c.prompt(ctx, f)
+		if err != nil {
+			return err
+		}
+		cfg[f.Name] = v
+		fault := faultIn(def, f.Name, cfg)
+		if fault == "" {
+			return nil
+		}
+		fmt.Fprintf(c.io.Err, "%s %s\n", c.errPainter().colour(badColour, f.Label), oneLine(fault))
+	}
+}
+
+// faultIn returns what is wrong with one field of a configuration that may lack others.
+func faultIn(def *connectors.Definition, field string, cfg map[string]any) string {
+	_, err := def.ParseConfig(cfg)
+	faults, _ := connectors.AsError(err).Details["fields"].([]connectors.Fault)
+	for _, f := range faults {
+		if f.Field == field {
+			return f.Message
+		}
+	}
+	return ""
+}
+
 // coveredByShorthand reports whether a shorthand such as a DSN stands for the fields.
-func (c *commandLine) coveredByShorthand(def *connectors.Definition, cfg map[string]any) bool {
+func coveredByShorthand(def *connectors.Definition, cfg map[string]any) bool {
 	for _, f := range def.Fields {
 		if _, have := cfg[f.Name]; have && f.Shorthand {
 			return true
@@ -131,14 +151,14 @@ func (c *commandLine) coveredByShorthand(def *connectors.Definition, cfg map[str
 // prompt asks for one field; what is typed for a secret is not shown.
 func (c *commandLine) prompt(ctx context.Context, f connectors.Field) (string, error) {
 	p := c.errPainter()
-	hint := f.Default
-	if hint == "" {
-		hint = f.Example
-	}
+	hint := f.Example
 	if f.Kind == connectors.KindSecret {
 		hint = "hidden"
 	}
-	fmt.Fprintf(c.io.Err, "%s\n%s %s: ", p.muted(f.Help), p.head(f.Label), p.muted("("+hint+")"))
+	if hint != "" {
+		hint = p.colour(mutedColour, " ("+hint+")")
+	}
+	fmt.Fprintf(c.io.Err, "%s\n%s%s: ", p.colour(mutedColour, f.Help), p.head(f.Label), hint)
 	if f.Kind == connectors.KindSecret {
 		return c.untilInterrupted(ctx, c.readHidden)
 	}
@@ -204,11 +224,19 @@ func (c *commandLine) readLine() (string, error) {
 	return strings.TrimSpace(b.String()), nil
 }
 
-// readToken reads a secret from standard input, without the line end behind it.
-func (c *commandLine) readToken() (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(c.io.In, 64<<10)).ReadString('\n')
+// readToken reads a secret, the first line of standard input. A terminal is asked, so that what is
+// typed there is not shown.
+func (c *commandLine) readToken(ctx context.Context, f connectors.Field) (string, error) {
+	if c.asks() {
+		return c.prompt(ctx, f)
+	}
+	const most = 64 << 10
+	line, err := bufio.NewReader(io.LimitReader(c.io.In, most)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return "", connectors.Wrap(connectors.InvalidRequest, err, "standard input cannot be read")
+		return "", unreadable("standard input", err)
+	}
+	if len(line) == most {
+		return "", usage("the first line of standard input is too long for a secret: is it the right file?")
 	}
 	if line = strings.TrimRight(line, "\r\n"); line == "" {
 		return "", usage("standard input holds no secret")

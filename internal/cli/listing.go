@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,10 @@ type listOptions struct {
 func (o *listOptions) flags(cmd *cobra.Command) {
 	o.given.flags(cmd)
 	f := cmd.Flags()
-	f.IntVar(&o.limit, "limit", connectors.DefaultLimit, "how many to list in all")
+	f.IntVar(&o.limit, "limit", connectors.DefaultLimit, "how many to list in all, `N`")
 	f.BoolVar(&o.all, "all", false, "list all, page after page")
-	f.IntVar(&o.pageSize, "page-size", connectors.MaxLimit, "how many to ask for at a time, 1 to 200")
-	f.StringVar(&o.cursor, "cursor", "", "where to go on: the next of an earlier listing")
+	f.IntVar(&o.pageSize, "page-size", connectors.MaxLimit, "how many to ask for at a time, `N` from 1 to 200")
+	f.StringVar(&o.cursor, "cursor", "", "where to go on: the `NEXT` of an earlier listing")
 	f.BoolVar(&o.raw, "raw", false, "add the provider's own objects (with -o json, yaml or ndjson)")
 	cmd.MarkFlagsMutuallyExclusive("limit", "all")
 }
@@ -121,9 +122,9 @@ func (c *commandLine) itemsCmd() *cobra.Command {
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&container, "container", "", "only items of this container")
-	cmd.Flags().StringVar(&after, "updated-after", "", "only items changed since: a time (RFC 3339), a day (2026-01-31), or an age (24h, 7d)")
-	cmd.Flags().StringVar(&query, "query", "", "a query in the system's own language, such as JQL")
+	cmd.Flags().StringVar(&container, "container", "", "only items of this `CONTAINER`")
+	cmd.Flags().StringVar(&after, "updated-after", "", "only items changed since a `TIME`: RFC 3339, a day (2026-01-31) or an age (24h, 7d)")
+	cmd.Flags().StringVar(&query, "query", "", "a `QUERY` in the system's own language, such as JQL")
 	_ = cmd.RegisterFlagCompletionFunc("container", c.completeContainers)
 	return cmd
 }
@@ -146,7 +147,7 @@ func (c *commandLine) commentsCmd() *cobra.Command {
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&item, "item", "", "the item, by id or by the key people use")
+	cmd.Flags().StringVar(&item, "item", "", "the `ITEM`, by id or by the key people use")
 	return cmd
 }
 
@@ -185,21 +186,19 @@ func (c *commandLine) itemView(connectorID string) func([]connectors.Item) view 
 		if def, err := c.definition(c.app.Service, connectorID); err == nil && def.ItemKey != "" {
 			key, title = def.ItemKey, strings.ToUpper(def.ItemKey)
 		}
-		v := view{head: []string{title, "NAME", "CONTAINER", "STATUS", "UPDATED"}}
+		v := view{head: []string{title, "NAME", "CONTAINER", "TYPE", "STATUS", "UPDATED"}}
 		for _, it := range list {
-			id := it.ID
-			if s, ok := it.Meta.Get(key).(string); ok && key != "" {
-				id = s
-			}
+			id, _ := it.Meta.Get(key).(string)
+			kind, _ := it.Meta.Get("issueType").(string)
 			status, _ := it.Meta.Get("status").(string)
-			v.rows = append(v.rows, []string{id, it.Name, it.ContainerID, status, c.when(it.UpdatedAt)})
+			v.rows = append(v.rows, []string{cmp.Or(id, it.ID), it.Name, it.ContainerID, cmp.Or(kind, it.Type), status, c.when(it.UpdatedAt)})
 		}
 		return v
 	}
 }
 
 func (c *commandLine) commentView(list []connectors.Comment) view {
-	v := view{head: []string{"ID", "AUTHOR", "CREATED", "TEXT"}}
+	v := view{head: []string{"ID", "AUTHOR", "CREATED", "TEXT"}, flex: 3}
 	for _, k := range list {
 		v.rows = append(v.rows, []string{k.ID, k.Author, c.when(k.CreatedAt), k.Text})
 	}

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -36,8 +37,11 @@ func Stdio() IO {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(),
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(int(os.Stdout.Fd())), ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}
-	if s.OutTTY {
+	switch {
+	case s.OutTTY:
 		s.Width, _, _ = term.GetSize(int(os.Stdout.Fd()))
+	case s.ErrTTY:
+		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd()))
 	}
 	return s
 }
@@ -50,15 +54,53 @@ func Main(args []string, s IO) int {
 	c := newCommandLine(s)
 	root := c.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	err = errors.Join(err, c.close())
+	err := errors.Join(c.run(ctx, root), c.close())
 	if err == nil {
 		return 0
+	}
+	if c.flags.output == "" {
+		c.flags.output = outputArg(args)
 	}
 	return c.fail(ctx, err)
 }
 
-// Version returns the version of this binary: what the build stamped, else what Go knows of the module.
+// execute is what a command tree does with a context.
+type execute interface {
+	ExecuteContext(ctx context.Context) error
+}
+
+// run executes a command. A panic is our own fault like any other: it is told without a stack, which --verbose shows.
+func (c *commandLine) run(ctx context.Context, root execute) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log().DebugContext(ctx, "panic", "stack", string(debug.Stack()))
+			err = connectors.Wrap(connectors.Internal, fmt.Errorf("panic of type %T", v), "internal error")
+		}
+	}()
+	return root.ExecuteContext(ctx)
+}
+
+// outputArg returns the output format that the arguments ask for: a fault in an earlier argument keeps it from being
+// parsed, and must be told in the form that the caller reads.
+func outputArg(args []string) string {
+	for i, arg := range args {
+		value, long := strings.CutPrefix(arg, "--output=")
+		if !long {
+			value, _ = strings.CutPrefix(arg, "-o")
+			value = strings.TrimPrefix(value, "=")
+		}
+		if arg == "--output" || arg == "-o" {
+			value = strings.Join(args[i+1:min(i+2, len(args))], "")
+		}
+		if checkFormat(value) == nil && value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// Version returns the version of this binary: what the build stamped, else what Go knows of the module, else the
+// commit that it was built from.
 func Version() string {
 	if version != "" {
 		return version
@@ -67,7 +109,15 @@ func Version() string {
 	if !ok || info.Main.Version == "" {
 		return "unknown"
 	}
-	return info.Main.Version
+	if info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "devel"
 }
 
 // usage returns an error about how a command was called.

@@ -44,12 +44,15 @@ func (c *commandLine) format() string {
 type view struct {
 	head []string
 	rows [][]string
-	// wrap continues a long last cell on further lines instead of cutting it.
-	wrap bool
 	// empty is said instead of an empty table.
 	empty string
-	// paint colours a cell by its column; nil for none.
-	paint func(p painter, col int, text string) string
+	// paint returns the colour of a cell by its column; nil for none.
+	paint func(col int, cell string) colour
+	// wrap says that on a terminal the last column is wrapped, where that of a list is cut.
+	wrap bool
+	// flex is the column that is cut first on a narrow terminal, the second where it is 0; keep is how many columns
+	// are shown however narrow it is.
+	flex, keep int
 }
 
 // show prints a result: data for programs, v for people.
@@ -60,7 +63,7 @@ func (c *commandLine) show(data any, v view) error {
 		if err != nil {
 			return err
 		}
-		return c.write(append(b, '\n'))
+		return c.writeJSON(c.io.Out, append(b, '\n'))
 	case formatYAML:
 		b, err := toYAML(data)
 		if err != nil {
@@ -72,19 +75,31 @@ func (c *commandLine) show(data any, v view) error {
 		if err != nil {
 			return err
 		}
-		return c.write(append(b, '\n'))
+		return c.writeJSON(c.io.Out, append(b, '\n'))
 	}
 	return c.showRows(v)
 }
 
+// showAll prints a whole list: for programs with ndjson one entry a line.
+func showAll[T any](c *commandLine, list []T, v view) error {
+	if c.format() == formatNDJSON {
+		return showList(c, connectors.Page[T]{Items: list}, v)
+	}
+	return c.show(list, v)
+}
+
 // showList prints a list of which a program gets the whole page, and with ndjson one entry a line.
 func showList[T any](c *commandLine, page connectors.Page[T], v view) error {
+	if err := printList(c, page, v); err != nil {
+		return err
+	}
+	c.hintNext(page.Next, "--limit lists more, ")
+	return nil
+}
+
+func printList[T any](c *commandLine, page connectors.Page[T], v view) error {
 	if c.format() != formatNDJSON {
-		if err := c.show(page, v); err != nil {
-			return err
-		}
-		c.hintNext(page.Next)
-		return nil
+		return c.show(page, v)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -93,17 +108,17 @@ func showList[T any](c *commandLine, page connectors.Page[T], v view) error {
 			return err
 		}
 	}
-	return c.write(b.Bytes())
+	return c.writeJSON(c.io.Out, b.Bytes())
 }
 
-// hintNext tells people, whose table has no room for a cursor, how to see more.
-func (c *commandLine) hintNext(next connectors.Cursor) {
+// hintNext tells how to see more, in the formats that have no room for a cursor.
+func (c *commandLine) hintNext(next connectors.Cursor, how string) {
 	switch f := c.format(); {
-	case next == "":
+	case next == "" || f == formatJSON || f == formatYAML:
 	case f == formatTable:
-		c.note("there is more: --all lists everything, -o json has the cursor")
-	case f == formatTSV:
-		c.notef("more: --all, a larger --limit, or --cursor %s", next)
+		c.notef("there is more: %s-o json has the cursor", how)
+	default:
+		c.notef("more: %s--cursor %s", how, next)
 	}
 }
 
@@ -122,10 +137,46 @@ func (c *commandLine) showRows(v view) error {
 func (c *commandLine) write(b []byte) error { return writeTo(c.io.Out, b) }
 
 func writeTo(w io.Writer, b []byte) error {
-	if _, err := w.Write(b); err != nil {
-		return connectors.Wrap(connectors.Unavailable, err, "the output cannot be written: is the disk full, or the reader gone?")
+	_, err := w.Write(b)
+	return outputError(err)
+}
+
+func outputError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return connectors.Wrap(connectors.Unavailable, err, "the output cannot be written: is the disk full, or the reader gone?")
+}
+
+// writeJSON writes JSON. On a terminal the control characters that JSON may hold as they are get escaped, so that
+// foreign text does not control it; to a program both say the same.
+func (c *commandLine) writeJSON(w io.Writer, b []byte) error {
+	if c.io.OutTTY {
+		b = escapeControls(b)
+	}
+	return writeTo(w, b)
+}
+
+// escapeControls escapes DEL and the C1 control characters, which in JSON stand in strings only.
+func escapeControls(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] == 0x7f:
+			out = append(out, `\u007f`...)
+		case b[i] == 0xc2 && i+1 < len(b) && b[i+1] >= 0x80 && b[i+1] < 0xa0:
+			out = fmt.Appendf(out, `\u%04x`, b[i+1])
+			i++
+		default:
+			out = append(out, b[i])
+		}
+	}
+	return out
+}
+
+// forPrograms reports whether a program reads the output, and errors with it.
+func (c *commandLine) forPrograms() bool {
+	return c.flags.output == formatJSON || c.flags.output == formatNDJSON
 }
 
 func tsv(rows [][]string) []byte {
@@ -154,11 +205,11 @@ func fields(kv ...string) view {
 			v.rows = append(v.rows, []string{kv[i], kv[i+1]})
 		}
 	}
-	v.paint = func(p painter, col int, text string) string {
+	v.paint = func(col int, cell string) colour {
 		if col == 0 {
-			return p.muted(text)
+			return mutedColour
 		}
-		return text
+		return noColour
 	}
 	return v
 }

@@ -50,7 +50,7 @@ func (c *commandLine) root() *cobra.Command {
 		Args:    cobra.ArbitraryArgs, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("there is no command %q; `ucf --help` lists them", clip(args[0]))
+				return usage("there is no command %q; %s`ucf --help` lists them", clip(args[0]), meant(cmd, args[0]))
 			}
 			return cmd.Help()
 		},
@@ -69,25 +69,51 @@ func (c *commandLine) root() *cobra.Command {
 		c.tokensCmd(), c.syncStateCmd(), c.auditCmd(), c.serveCmd(), c.sandboxCmd(), c.openAPICmd(), c.doctorCmd(),
 		c.completionCmd(root), c.keygenCmd(), c.versionCmd(),
 	)
-	root.AddCommand(c.laterCmds()...)
+	root.AddCommand(laterCmds()...)
 	root.SetUsageTemplate(root.UsageTemplate() + "\n" + exitHelp + "\n")
+	codeErrors(root)
 	return root
+}
+
+// codeErrors codes what the commands return, so that an error without a code can only be cobra's own, about commands
+// and flags.
+func codeErrors(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := run(cmd, args); err != nil {
+				return connectors.AsError(err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		codeErrors(sub)
+	}
+}
+
+// meant suggests the command that a misspelt one may have meant.
+func meant(cmd *cobra.Command, typed string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if found := cmd.SuggestionsFor(typed); len(found) > 0 {
+		return "did you mean `" + cmd.CommandPath() + " " + found[0] + "`? "
+	}
+	return ""
 }
 
 func (c *commandLine) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVarP(&c.flags.tenant, "tenant", "t", "", "tenant to work for (UCF_TENANT; default \"default\")")
-	f.StringVar(&c.flags.connection, "connection", "", "connection to use, by name or id")
-	f.StringVarP(&c.flags.output, "output", "o", "", "output format: table, json, yaml or ndjson")
-	f.StringVar(&c.flags.config, "config", "", "config file (default ucf/config.yaml in the config folder)")
-	f.StringVar(&c.flags.envFile, "env-file", "", "file with NAME=value lines to read settings from")
+	f.StringVarP(&c.flags.tenant, "tenant", "t", "", "`TENANT` to work for (UCF_TENANT; default \"default\")")
+	f.StringVar(&c.flags.connection, "connection", "", "`CONNECTION` to use, by name or id")
+	f.StringVarP(&c.flags.output, "output", "o", "", "output `FORMAT`: table, json, yaml or ndjson")
+	f.StringVar(&c.flags.config, "config", "", "config `FILE` (default ucf/config.yaml in the config folder)")
+	f.StringVar(&c.flags.envFile, "env-file", "", "`FILE` with NAME=value lines to read settings from")
 	f.BoolVarP(&c.flags.quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&c.flags.verbose, "verbose", "v", false, "tell every request to a provider")
 	f.BoolVar(&c.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
 	f.DurationVar(&c.flags.timeout, "timeout", 30*time.Second, "bound of one request to a provider")
 	f.DurationVar(&c.flags.deadline, "deadline", 0, "bound of the whole command (default none)")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
-	_ = root.RegisterFlagCompletionFunc("connection", c.completeConnections)
+	_ = root.RegisterFlagCompletionFunc("connection", c.completeConnectionFlag)
 }
 
 // begin checks the global flags and starts the clock.
@@ -154,8 +180,21 @@ func (c *commandLine) close() error {
 // note tells the operator something that is neither data nor an error.
 func (c *commandLine) note(msg string) {
 	if !c.flags.quiet {
-		fmt.Fprintln(c.io.Err, safe(msg))
+		c.say("", msg)
 	}
+}
+
+// say writes a message for people, broken between words on a terminal.
+func (c *commandLine) say(label, msg string) {
+	indent := strings.Repeat(" ", len(label))
+	lines := []string{oneLine(msg)}
+	if c.io.ErrTTY && c.io.Width > 0 {
+		lines = wrapped(lines[0], max(minWrap, c.io.Width-len(label)))
+	}
+	if label != "" {
+		label = c.errPainter().colour(badColour, label)
+	}
+	fmt.Fprintln(c.io.Err, label+strings.Join(lines, "\n"+indent))
 }
 
 func (c *commandLine) notef(format string, args ...any) { c.note(fmt.Sprintf(format, args...)) }

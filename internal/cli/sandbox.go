@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
 		Use: "env", Short: "Print the variables that point ucf at the sandbox", Args: args(),
 		Example: "  eval \"$(ucf sandbox env)\"",
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkSandboxAddress(o.listen); err != nil {
+				return err
+			}
 			s, err := sandbox.New(sandbox.Options{})
 			if err != nil {
 				return err
@@ -81,8 +85,8 @@ func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
 	if err != nil {
 		return usage("%s", err.Error())
 	}
-	if err := httpapi.CheckAccess(o.listen, ""); err != nil {
-		return usage("--listen must be a loopback address: the sandbox has a well-known password")
+	if err := checkSandboxAddress(o.listen); err != nil {
+		return err
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.listen)
@@ -90,10 +94,27 @@ func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
 		return listenError(o.listen, err)
 	}
 	c.notef("sandbox listening on http://%s (user you@example.com, token sandbox); Ctrl-C stops it", ln.Addr())
-	if o.listen == sandboxListen {
-		c.note("in another terminal: eval \"$(ucf sandbox env)\" && ucf items jira")
+	at := ""
+	if addr := ln.Addr().String(); addr != sandboxListen {
+		at = " --listen " + addr
 	}
+	c.notef("in another terminal: eval \"$(ucf sandbox env%s)\" && ucf items jira", at)
 	return serveSandbox(ctx, ln, s)
+}
+
+// checkSandboxAddress refuses addresses that others can reach, and what is no address.
+func checkSandboxAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usage("--listen must be host:port, as in %s", sandboxListen)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return usage("--listen must end in a port between 0 and 65535")
+	}
+	if err := httpapi.CheckAccess(addr, ""); err != nil {
+		return usage("--listen must be a loopback address: the sandbox has a well-known password")
+	}
+	return nil
 }
 
 // orNone turns a count of zero into what the sandbox calls none.

@@ -3,8 +3,12 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 
 	"github.com/unified-connector/ucf/connectors"
 )
@@ -16,10 +20,12 @@ type stream[T any] struct {
 	view func([]T) view
 	json func([]byte, *T) ([]byte, error)
 
-	buf  []byte
-	n    int // entries printed
-	next connectors.Cursor
-	gaps []connectors.Gap
+	buf     []byte
+	n       int               // entries printed
+	next    connectors.Cursor // what follows the entries printed
+	gaps    []connectors.Gap
+	columns []bool // of a table: those that are shown
+	layout  layout // of a table
 }
 
 func newStream[T any](c *commandLine, v func([]T) view, enc func([]byte, *T) ([]byte, error)) *stream[T] {
@@ -32,24 +38,35 @@ func encodeJSON[T any](b []byte, v *T) ([]byte, error) {
 	return append(b, enc...), err
 }
 
-// page prints one page.
+// page prints one page, and only then counts it: whoever goes on from the cursor of a stream that failed sees what
+// was not printed.
 func (s *stream[T]) page(p connectors.Page[T]) error {
+	if err := s.print(p.Items); err != nil {
+		return err
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
 	s.next = p.Next
 	s.gaps = append(s.gaps, p.Incomplete...)
-	var err error
-	switch s.c.format() {
-	case formatNDJSON:
-		err = s.lines(p.Items)
-	case formatJSON:
-		err = s.array(p.Items)
-	case formatYAML:
-		err = s.yaml(p.Items)
-	default:
-		err = s.rows(p.Items)
-	}
 	s.n += len(p.Items)
 	s.c.progress(s.n)
-	return err
+	return nil
+}
+
+func (s *stream[T]) print(items []T) error {
+	if len(items) == 0 {
+		return nil
+	}
+	switch s.c.format() {
+	case formatNDJSON:
+		return s.lines(items)
+	case formatJSON:
+		return s.array(items)
+	case formatYAML:
+		return s.yaml(items)
+	}
+	return s.rows(items)
 }
 
 func (s *stream[T]) lines(items []T) error {
@@ -61,37 +78,29 @@ func (s *stream[T]) lines(items []T) error {
 		}
 		s.buf = append(s.buf, '\n')
 	}
-	if err := writeTo(s.out, s.buf); err != nil {
-		return err
-	}
-	return s.flush()
+	return s.c.writeJSON(s.out, s.buf)
 }
 
 func (s *stream[T]) array(items []T) error {
+	s.buf = s.buf[:0]
 	for i := range items {
 		sep := ",\n"
 		if s.n+i == 0 {
 			sep = "{\n\"items\": [\n"
 		}
-		b, err := s.json([]byte(sep), &items[i])
-		if err != nil {
-			return err
-		}
-		if err := writeTo(s.out, b); err != nil {
+		var err error
+		if s.buf, err = s.json(append(s.buf, sep...), &items[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.c.writeJSON(s.out, s.buf)
 }
 
 func (s *stream[T]) yaml(items []T) error {
-	if s.n == 0 && len(items) > 0 {
+	if s.n == 0 {
 		if err := writeTo(s.out, []byte("items:\n")); err != nil {
 			return err
 		}
-	}
-	if len(items) == 0 {
-		return nil
 	}
 	b, err := toYAML(items)
 	if err != nil {
@@ -100,47 +109,99 @@ func (s *stream[T]) yaml(items []T) error {
 	return writeTo(s.out, b)
 }
 
+// rows prints a page as text. The columns of a table are those of its first page: columns that are empty there are
+// left out, and the others keep their widths.
 func (s *stream[T]) rows(items []T) error {
-	if len(items) == 0 {
-		return nil
-	}
 	v := s.view(items)
 	if s.c.format() == formatTSV {
 		return writeTo(s.out, tsv(v.rows))
 	}
-	if s.n > 0 {
+	first := s.n == 0
+	if first {
+		s.columns = filled(v)
+	}
+	v = only(v, s.columns)
+	if first {
+		s.layout = newLayout(v, s.c.width())
+	} else {
 		v.head = nil
 	}
-	if err := writeTo(s.out, s.c.table(v)); err != nil {
-		return err
+	return writeTo(s.out, s.layout.render(v, s.c.painter()))
+}
+
+// filled tells which columns hold something; the first always counts.
+func filled(v view) []bool {
+	columns := make([]bool, len(v.head))
+	for _, row := range v.rows {
+		for col, cell := range row {
+			columns[col] = columns[col] || col == 0 || cell != ""
+		}
 	}
-	return s.flush()
+	return columns
+}
+
+// only returns a view of some of the columns.
+func only(v view, columns []bool) view {
+	keep := func(row []string) []string {
+		var out []string
+		for col, cell := range row {
+			if columns[col] {
+				out = append(out, cell)
+			}
+		}
+		return out
+	}
+	out := v
+	out.head, out.rows = keep(v.head), nil
+	for _, row := range v.rows {
+		out.rows = append(out.rows, keep(row))
+	}
+	return out
 }
 
 // end writes what closes the listing, and tells people what is left.
 func (s *stream[T]) end(listErr error) error {
 	s.c.progressEnd()
-	if listErr == nil {
-		if err := s.footer(); err != nil {
-			return err
-		}
+	if listErr != nil {
+		return s.goOn(listErr)
+	}
+	if err := s.footer(); err != nil {
+		return err
 	}
 	if err := s.flush(); err != nil {
 		return err
 	}
-	switch {
-	case listErr != nil && s.next != "" && s.n > 0:
-		s.c.notef("%d were listed; go on with --cursor %s", s.n, s.next)
-	case listErr != nil:
-	case s.n == 0:
+	if s.n == 0 {
 		s.c.note("nothing found")
-	default:
-		s.c.hintNext(s.next)
+	} else {
+		s.c.hintNext(s.next, "--all lists everything, --limit more, ")
 	}
-	if listErr == nil && len(s.gaps) > 0 {
+	if len(s.gaps) > 0 {
 		return incomplete(s.gaps)
 	}
-	return listErr
+	return nil
+}
+
+// goOn adds to the error of a listing that broke off where it can be taken up again.
+func (s *stream[T]) goOn(err error) error {
+	if s.next == "" || errors.Is(err, syscall.EPIPE) {
+		return err
+	}
+	e := *connectors.AsError(err)
+	e.Details = withDetail(e.Details, "listed", s.n)
+	e.Details["next"] = s.next
+	if !s.c.forPrograms() || errors.Is(err, context.Canceled) {
+		s.c.notef("%d were listed; go on with --cursor %s", s.n, s.next)
+	}
+	return &e
+}
+
+func withDetail(details map[string]any, name string, value any) map[string]any {
+	out := map[string]any{name: value}
+	for k, v := range details {
+		out[k] = v
+	}
+	return out
 }
 
 // footer closes the document of the formats that are one.
@@ -159,7 +220,7 @@ func (s *stream[T]) footer() error {
 		if s.n == 0 {
 			head = "{\n\"items\": [],\n"
 		}
-		return writeTo(s.out, append(append([]byte(head), bytes.TrimPrefix(b, []byte("{"))...), '\n'))
+		return s.c.writeJSON(s.out, slices.Concat([]byte(head), bytes.TrimPrefix(b, []byte("{")), []byte("\n")))
 	case formatYAML:
 		b, err := toYAML(tail)
 		if err != nil {
@@ -176,17 +237,15 @@ func (s *stream[T]) footer() error {
 func incomplete(gaps []connectors.Gap) error {
 	msg := ""
 	for _, g := range gaps {
-		msg += fmt.Sprintf("; %s: %s", g.ContainerID, g.Reason)
+		msg += "; " + g.Reason
+		if g.ContainerID != "" {
+			msg += " (" + g.ContainerID + ")"
+		}
 	}
 	return &connectors.Error{Code: connectors.Incomplete, Message: "not everything could be read" + msg, Details: map[string]any{"incomplete": gaps}}
 }
 
-func (s *stream[T]) flush() error {
-	if err := s.out.Flush(); err != nil {
-		return connectors.Wrap(connectors.Unavailable, err, "the output cannot be written: is the disk full, or the reader gone?")
-	}
-	return nil
-}
+func (s *stream[T]) flush() error { return outputError(s.out.Flush()) }
 
 // progress counts on a terminal while the data goes elsewhere.
 func (c *commandLine) progress(n int) {

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *commandLine) syncStateCmd() *cobra.Command {
-	cmd := group("sync-state", "Read, set and clear the cursors of a connection")
+	cmd := group("sync-state", "Read, set and clear the cursors of a connection", "get default")
 	cmd.AddCommand(c.syncStateGetCmd(), c.syncStateSetCmd(), c.syncStateClearCmd())
 	return cmd
 }
@@ -26,7 +26,7 @@ func (c *commandLine) syncStateGetCmd() *cobra.Command {
 	in := service.SyncStateIn{}
 	cmd := &cobra.Command{
 		Use: "get CONNECTION", Short: "Print a cursor, as it was set", Args: args("CONNECTION"),
-		Example: "  ucf sync-state get default\n  ucf sync-state get default --stream comments --container PAY", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf sync-state get default\n  ucf sync-state get default --stream comments --container PAY", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -52,7 +52,7 @@ func (c *commandLine) syncStateSetCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set CONNECTION CURSOR", Short: "Set a cursor; it is kept verbatim", Args: args("CONNECTION", "CURSOR"),
 		Long:    "Set a cursor; it is kept verbatim. CURSOR - reads it from standard input.",
-		Example: "  ucf sync-state set default 2026-01-31T08:00:00Z", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf sync-state set default 2026-01-31T08:00:00Z", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -82,7 +82,7 @@ func (c *commandLine) syncStateClearCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "clear CONNECTION", Short: "Remove cursors, so that the next sync begins anew", Args: args("CONNECTION"),
 		Long:    "Remove cursors, so that the next sync begins anew: all of the connection, or those of a stream or a container.",
-		Example: "  ucf sync-state clear default\n  ucf sync-state clear default --stream items --container PAY", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf sync-state clear default\n  ucf sync-state clear default --stream items --container PAY", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -114,9 +114,9 @@ func (c *commandLine) auditCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{head: []string{"TIME", "ACTOR", "ACTION", "TARGET", "OUTCOME", "REQUEST"}, paint: paintStatus(4), empty: "nothing has been changed yet"}
+			v := view{head: []string{"TIME", "ACTION", "OUTCOME", "ACTOR", "TARGET", "REQUEST"}, paint: paintStatus(2), flex: 3, keep: 3, empty: "nothing has been changed yet"}
 			for _, e := range page.Items {
-				v.rows = append(v.rows, []string{c.when(&e.CreatedAt), e.Actor, e.Action, e.TargetID, e.Outcome, e.RequestID})
+				v.rows = append(v.rows, []string{c.when(&e.CreatedAt), e.Action, e.Outcome, e.Actor, e.TargetID, e.RequestID})
 			}
 			return showList(c, page, v)
 		},
@@ -124,7 +124,7 @@ func (c *commandLine) auditCmd() *cobra.Command {
 	list.Flags().StringVar(&in.Action, "action", "", "only this action, such as connection.create")
 	list.Flags().StringVar(&in.TargetID, "target", "", "only about this record")
 	pageFlags(list, &in.Cursor, &in.Limit)
-	cmd := group("audit", "Read the audit log")
-	cmd.AddCommand(list)
+	cmd := group("audit", "Read the audit log", "list")
+	cmd.AddCommand(list, later("verify", "proof of the audit log"))
 	return cmd
 }

@@ -2,118 +2,185 @@ package cli
 
 import (
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/mattn/go-runewidth"
-	"github.com/muesli/termenv"
 )
 
 // gap is the space between two columns.
 const gap = "  "
 
-// minColumn is the width that a column keeps on a narrow terminal.
-const minColumn = 6
+// The least widths of columns on a narrow terminal: of one that is cut, of the flexible one before columns are left
+// out for it, and of one that is wrapped.
+const (
+	minColumn = 6
+	minFlex   = 16
+	minWrap   = 20
+)
 
 // table lays rows out in columns, as wide as the terminal allows.
 func (c *commandLine) table(v view) []byte {
-	p := c.painter()
-	rows := v.rows
-	if v.head != nil {
-		rows = append([][]string{v.head}, rows...)
+	return newLayout(v, c.width()).render(v, c.painter())
+}
+
+// width returns how wide a table may be; 0 is no bound.
+func (c *commandLine) width() int {
+	if !c.io.OutTTY {
+		return 0
 	}
-	cells, widths := measureCells(rows)
-	fit(widths, c.io.Width)
+	return c.io.Width
+}
+
+// layout is the widths of the columns of a table. The pages of one listing share it.
+type layout struct {
+	widths []int
+	wrap   bool // the last column is wrapped, not cut
+}
+
+// newLayout returns a layout for rows on a terminal of that many cells; 0 is no bound. Where they do not fit, the
+// flexible column is cut; then columns are left out, the last first; and only then others are cut. The first column
+// names what a row is about, and half a name is of no use: it is left alone.
+func newLayout(v view, width int) layout {
+	l := layout{widths: measure(v), wrap: v.wrap && width > 0}
+	if width <= 0 || len(l.widths) < 2 {
+		return l
+	}
+	if l.wrap {
+		last := len(l.widths) - 1
+		l.widths[last] = max(minWrap, l.widths[last]-(l.total()-width))
+		return l
+	}
+	flex := max(v.flex, 1)
+	for flex < len(l.widths) && len(l.widths) > max(v.keep, flex+1) && l.total()-l.widths[flex]+min(l.widths[flex], minFlex) > width {
+		l.widths = l.widths[:len(l.widths)-1]
+	}
+	if flex < len(l.widths) {
+		l.cut(flex, width)
+	}
+	for col := len(l.widths) - 1; col > 0; col-- {
+		l.cut(col, width)
+	}
+	return l
+}
+
+// cut narrows a column as far as it has to be and may be.
+func (l layout) cut(col, width int) {
+	if over := l.total() - width; over > 0 {
+		l.widths[col] = max(min(l.widths[col], minColumn), l.widths[col]-over)
+	}
+}
+
+// measure returns the widths that the columns would like to have.
+func measure(v view) []int {
+	var widths []int
+	for _, row := range withHead(v) {
+		for col, cell := range row {
+			if col == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[col] = max(widths[col], cells(oneLine(cell)))
+		}
+	}
+	return widths
+}
+
+func withHead(v view) [][]string {
+	if v.head == nil {
+		return v.rows
+	}
+	return append([][]string{v.head}, v.rows...)
+}
+
+// total returns the width of a line.
+func (l layout) total() int {
+	total := len(gap) * (len(l.widths) - 1)
+	for _, w := range l.widths {
+		total += w
+	}
+	return total
+}
+
+// render writes the head, if there is one, and the rows.
+func (l layout) render(v view, p painter) []byte {
 	var b strings.Builder
-	for i, row := range cells {
-		paint := v.paint
-		if i == 0 && v.head != nil {
-			paint = func(p painter, _ int, text string) string { return p.head(text) }
-		}
-		for _, line := range layOut(row, widths, v.wrap) {
-			writeRow(&b, p, line, widths, paint)
-		}
+	for i, row := range withHead(v) {
+		head := i == 0 && v.head != nil
+		l.renderRow(&b, row, func(col int, text string) string {
+			switch {
+			case head:
+				return p.head(text)
+			case v.paint != nil:
+				return p.colour(v.paint(col, row[col]), text)
+			}
+			return text
+		})
 	}
 	return []byte(b.String())
 }
 
-// layOut returns the lines that a row takes: one, or with wrap as many as its last cell needs.
-func layOut(row []string, widths []int, wrap bool) [][]string {
-	last := len(row) - 1
-	line := make([]string, len(row))
-	for col, text := range row {
-		line[col] = runewidth.Truncate(text, widths[col], "…")
-	}
-	if !wrap || runewidth.StringWidth(row[last]) <= widths[last] {
-		return [][]string{line}
-	}
-	var lines [][]string
-	for text := range strings.Lines(lipgloss.NewStyle().Width(widths[last]).Render(row[last])) {
-		line[last] = strings.TrimRight(text, " \n")
-		lines = append(lines, line)
-		line = make([]string, len(row))
-	}
-	return lines
-}
-
-func writeRow(b *strings.Builder, p painter, row []string, widths []int, paint func(painter, int, string) string) {
-	for len(row) > 1 && row[len(row)-1] == "" {
-		row = row[:len(row)-1]
-	}
-	for col, text := range row {
-		pad := ""
-		if col < len(row)-1 {
-			pad = strings.Repeat(" ", widths[col]-runewidth.StringWidth(text)) + gap
+func (l layout) renderRow(b *strings.Builder, row []string, paint func(col int, text string) string) {
+	indent := 0
+	for col, cell := range row[:min(len(row), len(l.widths))] {
+		text, last := oneLine(cell), col == len(l.widths)-1
+		if last && l.wrap {
+			for i, line := range wrapped(text, l.widths[col]) {
+				if i > 0 {
+					b.WriteString("\n" + strings.Repeat(" ", indent))
+				}
+				b.WriteString(paint(col, line))
+			}
+			break
 		}
-		if paint != nil && text != "" {
-			text = paint(p, col, text)
+		text = cutTo(text, l.widths[col])
+		b.WriteString(paint(col, text))
+		if !last {
+			b.WriteString(strings.Repeat(" ", l.widths[col]-cells(text)) + gap)
 		}
-		b.WriteString(text + pad)
+		indent += l.widths[col] + len(gap)
 	}
 	b.WriteByte('\n')
 }
 
-// measureCells makes cells fit for one line and returns the width of each column.
-func measureCells(rows [][]string) (cells [][]string, widths []int) {
-	for _, row := range rows {
-		line := make([]string, len(row))
-		for col, text := range row {
-			line[col] = safe(strings.Join(strings.Fields(text), " "))
-			if col == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[col] = max(widths[col], runewidth.StringWidth(line[col]))
-		}
-		cells = append(cells, line)
+// cells returns how many cells a text may take. Terminals do not agree on joined emoji: some draw them as one, some one
+// by one; the wider counts, so that no line is longer than the terminal.
+func cells(s string) int {
+	apart := 0
+	for _, r := range s {
+		apart += runewidth.RuneWidth(r)
 	}
-	return cells, widths
+	return max(apart, runewidth.StringWidth(s))
 }
 
-// fit narrows the widest columns until all fit; a width of 0 is no bound. The first column names what a row is about,
-// and half a name is of no use: it is left alone.
-func fit(widths []int, width int) {
-	if width <= 0 {
-		return
+// cutTo cuts a text to a number of cells.
+func cutTo(s string, width int) string {
+	out := s
+	for w := width; cells(out) > width && w > 0; w-- {
+		out = runewidth.Truncate(s, w, "…")
 	}
-	total := len(gap) * (len(widths) - 1)
-	for _, w := range widths {
-		total += w
-	}
-	for ; total > width; total-- {
-		widest := len(widths) - 1
-		for col := 1; col < len(widths); col++ {
-			if widths[col] > widths[widest] {
-				widest = col
-			}
-		}
-		if widest <= 0 || widths[widest] <= minColumn {
-			return
-		}
-		widths[widest]--
-	}
+	return out
 }
+
+// wrapped breaks a text between words. A word that is too long, such as a cursor, stays whole, so that it can be
+// copied.
+func wrapped(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case cells(*last)+1+cells(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// oneLine makes foreign text harmless and gives it one line.
+func oneLine(s string) string { return safe(strings.Join(strings.Fields(s), " ")) }
 
 // safe makes what comes from elsewhere harmless on a terminal: control characters and those that turn the direction
 // of text become visible, broken UTF-8 is replaced.
@@ -131,96 +198,5 @@ func safe(s string) string {
 }
 
 func hostile(r rune) bool {
-	return unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-}
-
-// painter colours texts in the Ocean Professional palette, or not at all.
-type painter struct {
-	renderer *lipgloss.Renderer
-	dark     bool
-}
-
-// The palette, with a lighter shade of each colour for dark backgrounds.
-var palette = map[string][2]lipgloss.Color{
-	"primary": {"#2563EB", "#60A5FA"},
-	"success": {"#047857", "#34D399"},
-	"warning": {"#B45309", "#F59E0B"},
-	"error":   {"#DC2626", "#F87171"},
-	"muted":   {"#6B7280", "#9CA3AF"},
-}
-
-func (c *commandLine) painter() painter    { return c.painterFor(c.io.OutTTY) }
-func (c *commandLine) errPainter() painter { return c.painterFor(c.io.ErrTTY) }
-
-// painterFor returns a painter for a terminal, and one that does not paint for everything else. The terminal is not
-// asked for its background, because not every terminal answers: COLORFGBG tells, or dark is assumed.
-func (c *commandLine) painterFor(tty bool) painter {
-	profile := termenv.Ascii
-	if tty && !c.flags.noColor && c.io.environ("NO_COLOR") == "" && c.io.environ("TERM") != "dumb" {
-		profile = termenv.ANSI256
-		if ct := c.io.environ("COLORTERM"); ct == "truecolor" || ct == "24bit" {
-			profile = termenv.TrueColor
-		}
-	}
-	r := lipgloss.NewRenderer(nil, termenv.WithProfile(profile))
-	r.SetColorProfile(profile)
-	fg, bg, ok := strings.Cut(c.io.environ("COLORFGBG"), ";")
-	return painter{r, !ok || fg != "0" && bg != "15" && bg != "7"}
-}
-
-func (p painter) colour(name, s string) string {
-	shade := palette[name][0]
-	if p.dark {
-		shade = palette[name][1]
-	}
-	return p.renderer.NewStyle().Foreground(shade).Render(s)
-}
-
-func (p painter) head(s string) string {
-	shade := palette["primary"][0]
-	if p.dark {
-		shade = palette["primary"][1]
-	}
-	return p.renderer.NewStyle().Bold(true).Foreground(shade).Render(s)
-}
-
-func (p painter) good(s string) string  { return p.colour("success", s) }
-func (p painter) warn(s string) string  { return p.colour("warning", s) }
-func (p painter) bad(s string) string   { return p.colour("error", s) }
-func (p painter) muted(s string) string { return p.colour("muted", s) }
-
-// status colours the states of connections, connectors and checks.
-func (p painter) status(s string) string {
-	switch strings.TrimSpace(s) {
-	case "connected", "ok":
-		return p.good(s)
-	case "reauthorize", "warn", "intent":
-		return p.warn(s)
-	case "error", "fail", "revoked":
-		return p.bad(s)
-	case "not_connected":
-		return p.muted(s)
-	}
-	return s
-}
-
-// paintStatus colours one column by its state.
-func paintStatus(column int) func(painter, int, string) string {
-	return func(p painter, col int, text string) string {
-		if col == column {
-			return p.status(text)
-		}
-		return text
-	}
-}
-
-// when writes a time: short for people, RFC 3339 for everything else.
-func (c *commandLine) when(t *time.Time) string {
-	switch {
-	case t == nil:
-		return ""
-	case c.format() == formatTable:
-		return t.Local().Format("2006-01-02 15:04")
-	}
-	return t.UTC().Format(time.RFC3339)
+	return unicode.IsControl(r) || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }

@@ -10,8 +10,8 @@ import (
 )
 
 func (c *commandLine) tokensCmd() *cobra.Command {
-	cmd := group("tokens", "List, set and read sealed credentials")
-	cmd.AddCommand(c.tokensListCmd(), c.tokensSetCmd(), c.tokensGetCmd(), c.tokensRefreshCmd())
+	cmd := group("tokens", "List, set and read sealed credentials", "list")
+	cmd.AddCommand(c.tokensListCmd(), c.tokensSetCmd(), c.tokensGetCmd(), c.tokensRefreshCmd(), later("rotate-key", "rotation of the encryption key"))
 	return cmd
 }
 
@@ -29,7 +29,7 @@ func (c *commandLine) tokensListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{head: []string{"ID", "KIND", "CONNECTOR", "CONNECTION", "EXPIRES", "KEY"}, empty: "no credentials yet"}
+			v := view{head: []string{"ID", "KIND", "CONNECTOR", "CONNECTION", "EXPIRES", "KEY"}, flex: 3, empty: "no credentials yet"}
 			for _, k := range page.Items {
 				v.rows = append(v.rows, []string{k.ID, k.Kind, k.ConnectorID, k.Connection, c.when(k.ExpiresAt), k.KeyID})
 			}
@@ -45,7 +45,7 @@ func (c *commandLine) tokensSetCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set CONNECTION", Short: "Give a connection a new API key or password", Args: args("CONNECTION"),
 		Long:    "Give a connection a new API key or password: typed at a hidden prompt, or read with --token-stdin.",
-		Example: "  ucf tokens set default\n  pass show jira | ucf tokens set default --token-stdin", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf tokens set default\n  pass show jira | ucf tokens set default --token-stdin", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -60,6 +60,7 @@ func (c *commandLine) tokensSetCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.note("the system was not asked; `ucf connectors probe` tells whether it accepts it")
 			return c.show(out, fields("token", out.TokenID))
 		},
 	}
@@ -73,10 +74,7 @@ func (c *commandLine) newToken(cmd *cobra.Command, s *service.Service, t domain.
 	if err != nil {
 		return "", err
 	}
-	if stdin {
-		return c.readToken()
-	}
-	if !c.io.InTTY || !c.io.ErrTTY {
+	if !stdin && !c.asks() {
 		return "", usage("give the secret with --token-stdin: there is no terminal to ask on")
 	}
 	def, err := c.definition(s, k.ConnectorID)
@@ -85,13 +83,13 @@ func (c *commandLine) newToken(cmd *cobra.Command, s *service.Service, t domain.
 	}
 	m, _ := def.Method(k.AuthMethod)
 	f, _ := def.Field(m.Secret)
-	return c.prompt(cmd.Context(), f)
+	return c.readToken(cmd.Context(), f)
 }
 
 func (c *commandLine) tokensGetCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "get CONNECTION", Short: "Print a connection's credential in the clear; the reading is audited", Args: args("CONNECTION"),
-		Example: "  ucf tokens get default -o json", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf tokens get default -o json", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -116,7 +114,7 @@ func (c *commandLine) tokensRefreshCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "refresh CONNECTION", Short: "Renew a credential that the provider renews", Args: args("CONNECTION"),
 		Long:    "Renew a credential that the provider renews. API keys and passwords are not renewed: `ucf tokens set` replaces one.",
-		Example: "  ucf tokens refresh default", ValidArgsFunction: c.completeConnections,
+		Example: "  ucf tokens refresh default", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
@@ -159,17 +157,19 @@ func (c *commandLine) versionCmd() *cobra.Command {
 }
 
 // laterCmds are the commands that this version does not have yet: hidden, and answering unsupported.
-func (c *commandLine) laterCmds() []*cobra.Command {
-	var out []*cobra.Command
-	for name, what := range map[string]string{
-		"sync": "sync", "jobs": "jobs", "webhooks": "webhooks", "tenants": "export and removal of tenants", "keys": "API keys", "store": "copy and backup of the store",
-	} {
-		out = append(out, &cobra.Command{
-			Use: name, Hidden: true, DisableFlagParsing: true, Short: "Not part of this version",
-			RunE: func(*cobra.Command, []string) error {
-				return connectors.Errorf(connectors.Unsupported, "this version has no %s yet", what)
-			},
-		})
+func laterCmds() []*cobra.Command {
+	return []*cobra.Command{
+		later("sync", "sync"), later("jobs", "jobs"), later("webhooks", "webhooks"), later("tenants", "export and removal of tenants"),
+		later("keys", "API keys"), later("store", "copy and backup of the store"),
 	}
-	return out
+}
+
+// later returns a command that this version does not have yet.
+func later(name, what string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true, Short: "Not part of this version",
+		RunE: func(*cobra.Command, []string) error {
+			return connectors.Errorf(connectors.Unsupported, "%s: not part of this version of ucf", what)
+		},
+	}
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/unified-connector/ucf/connectors"
 )
 
 // toYAML writes what JSON would hold as YAML: the same keys in the same order, numbers digit for digit.
@@ -79,26 +77,4 @@ func yamlCollection(dec *json.Decoder, open json.Delim) (*yaml.Node, error) {
 	}
 	_, err := dec.Token()
 	return n, err
-}
-
-// fromYAML reads a configuration from JSON or YAML; numbers keep their digits.
-func fromYAML(text []byte) (map[string]any, error) {
-	var node yaml.Node
-	if err := yaml.Unmarshal(text, &node); err != nil || len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
-		return nil, connectors.Errorf(connectors.InvalidRequest, "the config file is not a JSON or YAML object of fields")
-	}
-	out := map[string]any{}
-	pairs := node.Content[0].Content
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name := pairs[i].Value
-		if _, twice := out[name]; twice {
-			return nil, connectors.InvalidFields(connectors.Fault{Field: name, Message: "is there twice"})
-		}
-		var v any
-		if err := pairs[i+1].Decode(&v); err != nil {
-			return nil, connectors.InvalidFields(connectors.Fault{Field: name, Message: "cannot be read"})
-		}
-		out[name] = v
-	}
-	return out, nil
 }
