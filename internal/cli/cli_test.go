@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -17,17 +20,18 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scenarios of testdata/script, each in an empty home. `sandbox NAME [FAULT…]` starts a sandbox
-// and puts its address into $NAME; `code N ucf …` runs a command that must exit with N.
+// and puts its address into $NAME; `code N ucf …` runs a command that must exit with N; `freeport NAME` puts an address to
+// listen on into $NAME, and `reachable ADDRESS` waits until somebody does.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Vars = append(env.Vars, "HOME="+home, "XDG_CONFIG_HOME="+home+"/c", "XDG_DATA_HOME="+home+"/d", "APPDATA="+home, "LOCALAPPDATA="+home,
-				"BROKEN_UTF8=PAY\xff")
+				"BROKEN_UTF8=PAY\xff", "GORACE=atexit_sleep_ms=10") // a race-enabled process else takes a second to end
 			return os.Mkdir(home, 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sandbox": startSandbox, "code": wantCode},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable},
 	})
 }
 
@@ -60,5 +64,27 @@ func wantCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got != "exit status "+args[0] {
 		ts.Fatalf("%s: %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer ln.Close()
+	ts.Setenv(args[0], ln.Addr().String())
+}
+
+func reachable(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		conn, err := net.DialTimeout("tcp", args[0], time.Second)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: %v", args[0], err)
+		}
+		runtime.Gosched()
 	}
 }
