@@ -150,6 +150,9 @@ func coveredByShorthand(def *connectors.Definition, cfg map[string]any) bool {
 
 // prompt asks for one field; what is typed for a secret is not shown.
 func (c *commandLine) prompt(ctx context.Context, f connectors.Field) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	p := c.errPainter()
 	hint := f.Example
 	if f.Kind == connectors.KindSecret {
@@ -158,21 +161,19 @@ func (c *commandLine) prompt(ctx context.Context, f connectors.Field) (string, e
 	if hint != "" {
 		hint = p.colour(mutedColour, " ("+hint+")")
 	}
-	fmt.Fprintf(c.io.Err, "%s\n%s%s: ", p.colour(mutedColour, f.Help), p.head(f.Label), hint)
+	read := c.readLine
 	if f.Kind == connectors.KindSecret {
-		return c.untilInterrupted(ctx, c.readHidden)
+		// Before the prompt is there to be answered, or what is pasted at once would be shown.
+		defer c.hideTyping()()
+		read = c.readHidden
 	}
-	return c.untilInterrupted(ctx, c.readLine)
+	fmt.Fprintf(c.io.Err, "%s\n%s%s: ", p.colour(mutedColour, f.Help), p.head(f.Label), hint)
+	return c.untilInterrupted(ctx, read)
 }
 
 // untilInterrupted returns what read returns, or early when the command is interrupted: a read from a terminal does
-// not end by itself, and an echo that was switched off has to come back.
+// not end by itself.
 func (c *commandLine) untilInterrupted(ctx context.Context, read func() (string, error)) (string, error) {
-	if f, ok := c.io.In.(*os.File); ok {
-		if state, err := term.GetState(int(f.Fd())); err == nil {
-			defer func() { _ = term.Restore(int(f.Fd()), state) }()
-		}
-	}
 	type line struct {
 		text string
 		err  error
@@ -189,6 +190,21 @@ func (c *commandLine) untilInterrupted(ctx context.Context, read func() (string,
 		fmt.Fprintln(c.io.Err)
 		return "", ctx.Err()
 	}
+}
+
+// hideTyping makes the terminal stop to show what is typed, and returns what brings it back to where it was.
+func (c *commandLine) hideTyping() (restore func()) {
+	f, ok := c.io.In.(*os.File)
+	if !ok {
+		return func() {}
+	}
+	fd := int(f.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return func() {}
+	}
+	hideTyping(fd)
+	return func() { _ = term.Restore(fd, state) }
 }
 
 func (c *commandLine) readHidden() (string, error) {
