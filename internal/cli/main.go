@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -84,15 +85,14 @@ func (c *commandLine) run(ctx context.Context, root execute) (err error) {
 // parsed, and must be told in the form that the caller reads.
 func outputArg(args []string) string {
 	for i, arg := range args {
-		value, long := strings.CutPrefix(arg, "--output=")
-		if !long {
-			value, _ = strings.CutPrefix(arg, "-o")
-			value = strings.TrimPrefix(value, "=")
+		value, found := strings.CutPrefix(arg, "--output=")
+		if short, ok := strings.CutPrefix(arg, "-o"); ok {
+			value, found = strings.TrimPrefix(short, "="), true
 		}
-		if arg == "--output" || arg == "-o" {
-			value = strings.Join(args[i+1:min(i+2, len(args))], "")
+		if (arg == "--output" || arg == "-o") && i+1 < len(args) {
+			value, found = args[i+1], true
 		}
-		if checkFormat(value) == nil && value != "" {
+		if found && slices.Contains(formats, value) {
 			return value
 		}
 	}
