@@ -182,6 +182,9 @@ type Env struct {
 	Config Config
 	// HTTP adds the credential, retries, keeps to the rate budget and refuses forbidden addresses.
 	HTTP *http.Client
+	// API is the address of the provider's API where the configuration's auth method is OAuth, without a slash at its
+	// end: the operator's, or the one that the token answer named. It is empty for other methods.
+	API string
 	// Dial opens guarded connections for systems that are not reached over HTTP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger

@@ -100,6 +100,8 @@ type AuthMethod struct {
 	Scheme Scheme
 	User   string // the field with the user name, for SchemeBasic
 	Secret string // the KindSecret field that is the credential
+	// OAuth is how the credential is got and renewed by OAuth 2.0; nil for all other methods.
+	OAuth *OAuth
 }
 
 // Method returns the auth method with that id.

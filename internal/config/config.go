@@ -33,13 +33,27 @@ type Config struct {
 	AuthMode                string
 	AllowHosts              []AllowedHost
 	ProxyURL                connectors.Secret
-	LogLevel                slog.Level
-	LogJSON                 bool
+	// OAuthApps are the operator's OAuth apps, by the id of the provider.
+	OAuthApps map[string]OAuthApp
+	OAuthPort int
+	// Redirects are the pages that browsers may return to beside loopback addresses and PublicURL.
+	Redirects []string
+	LogLevel  slog.Level
+	LogJSON   bool
 
 	// Sources tells where each setting came from: "flag", "environment", ".env", "config file" or "default".
 	Sources map[string]string
 
 	getenv func(string) string // a function, so that printing a Config does not print the environment
+}
+
+// OAuthApp is the operator's app at an OAuth provider, and where that provider is.
+type OAuthApp struct {
+	ClientID     string
+	ClientSecret connectors.Secret
+	// AuthURL is where consent and tokens are asked for, APIURL where the API is; APIURL is empty where the token answer
+	// names it.
+	AuthURL, APIURL string
 }
 
 // AllowedHost is a private or loopback host that may be called: by one tenant, or by all when Tenant is empty.

@@ -38,7 +38,6 @@ const (
 
 // Settings returns the table, in the order of the documentation.
 func Settings() []Setting {
-	const oauth = "OAuth connect flows are not part of this version"
 	const worker = "jobs and webhooks are not part of this version"
 	return []Setting{
 		{Name: "APP_NAME", Default: "Unified Connector Framework", Group: groupApp, Help: "Name shown by OpenAPI and `GET /`.", set: text(func(c *Config) *string { return &c.AppName })},
@@ -60,15 +59,15 @@ func Settings() []Setting {
 		{Name: "UCF_PROXY_URL", Group: groupOutbound, Secret: true, Help: "Outbound HTTP proxy; the target is checked before it is asked. `HTTP_PROXY` is ignored.", set: setProxy},
 		{Name: "LOG_LEVEL", Default: "info", Group: groupLogs, Help: "`debug`, `info`, `warn` or `error`.", set: setLevel},
 		{Name: "LOG_JSON", Default: "false", Group: groupLogs, Help: "Whether log lines are JSON.", set: setLogJSON},
-		{Name: "OAUTH_REDIRECT_ALLOWLIST", Group: groupOAuth, Later: oauth, Help: "Pages a browser may return to."},
-		{Name: "ATLASSIAN_CLIENT_ID", Group: groupOAuth, Later: oauth, Help: "The operator's Atlassian OAuth app."},
-		{Name: "ATLASSIAN_CLIENT_SECRET", Secret: true, Group: groupOAuth, Later: oauth, Help: "Its secret."},
-		{Name: "SALESFORCE_CLIENT_ID", Group: groupOAuth, Later: oauth, Help: "The operator's Salesforce OAuth app."},
-		{Name: "SALESFORCE_CLIENT_SECRET", Secret: true, Group: groupOAuth, Later: oauth, Help: "Its secret."},
-		{Name: "ATLASSIAN_AUTH_URL", Default: "https://auth.atlassian.com", Group: groupOAuth, Later: oauth, Help: "Where Atlassian's `/authorize` and `/oauth/token` are."},
-		{Name: "ATLASSIAN_API_URL", Default: "https://api.atlassian.com", Group: groupOAuth, Later: oauth, Help: "Where Atlassian's `/me` and `/ex/…` are."},
-		{Name: "SALESFORCE_LOGIN_URL", Default: "https://login.salesforce.com", Group: groupOAuth, Later: oauth, Help: "Salesforce's login host."},
-		{Name: "UCF_OAUTH_PORT", Default: "8976", Group: groupOAuth, Later: oauth, Help: "Loopback port of `ucf connect`."},
+		{Name: "OAUTH_REDIRECT_ALLOWLIST", Default: "loopback addresses and PUBLIC_URL", Computed: true, Group: groupOAuth, Help: "Pages a browser may return to after a consent: addresses separated by commas, each an origin or the beginning of a path.", set: setRedirects},
+		{Name: "ATLASSIAN_CLIENT_ID", Group: groupOAuth, Help: "The operator's Atlassian OAuth app.", set: app("atlassian", func(a *OAuthApp, v string) { a.ClientID = v })},
+		{Name: "ATLASSIAN_CLIENT_SECRET", Secret: true, Group: groupOAuth, Help: "Its secret.", set: app("atlassian", func(a *OAuthApp, v string) { a.ClientSecret = connectors.NewSecret(v) })},
+		{Name: "SALESFORCE_CLIENT_ID", Group: groupOAuth, Help: "The operator's Salesforce OAuth app.", set: app("salesforce", func(a *OAuthApp, v string) { a.ClientID = v })},
+		{Name: "SALESFORCE_CLIENT_SECRET", Secret: true, Group: groupOAuth, Help: "Its secret.", set: app("salesforce", func(a *OAuthApp, v string) { a.ClientSecret = connectors.NewSecret(v) })},
+		{Name: "ATLASSIAN_AUTH_URL", Default: "https://auth.atlassian.com", Group: groupOAuth, Help: "Where Atlassian's `/authorize` and `/oauth/token` are.", set: appURL("atlassian", func(a *OAuthApp) *string { return &a.AuthURL })},
+		{Name: "ATLASSIAN_API_URL", Default: "https://api.atlassian.com", Group: groupOAuth, Help: "Where Atlassian's `/me` and `/ex/…` are.", set: appURL("atlassian", func(a *OAuthApp) *string { return &a.APIURL })},
+		{Name: "SALESFORCE_LOGIN_URL", Default: "https://login.salesforce.com", Group: groupOAuth, Help: "Salesforce's login host.", set: appURL("salesforce", func(a *OAuthApp) *string { return &a.AuthURL })},
+		{Name: "UCF_OAUTH_PORT", Default: "8976", Group: groupOAuth, Help: "Loopback port of `ucf connect`: the redirect address registered at the provider is `http://127.0.0.1:PORT/callback`.", set: setOAuthPort},
 		{Name: "UCF_KEEP_AUDIT", Default: "400d", Group: groupKeep, Later: "retention is not part of this version: audit entries are kept", Help: "How long audit entries are kept."},
 		{Name: "UCF_KEEP_EVENTS", Default: "7d", Group: groupKeep, Later: worker, Help: "How long webhook events are kept."},
 		{Name: "UCF_KEEP_JOBS", Default: "30d", Group: groupKeep, Later: worker, Help: "How long finished jobs are kept."},
@@ -173,6 +172,54 @@ func setAllowHosts(c *Config, v string) string {
 			return fmt.Sprintf("%q is not [tenant@]host[:port]", entry)
 		}
 		c.AllowHosts = append(c.AllowHosts, AllowedHost{Tenant: tenant, Host: strings.ToLower(host)})
+	}
+	return ""
+}
+
+// app returns a setter of one value of the operator's OAuth app at a provider.
+func app(provider string, keep func(*OAuthApp, string)) func(*Config, string) string {
+	return func(c *Config, v string) string {
+		c.edit(provider, func(a *OAuthApp) { keep(a, v) })
+		return ""
+	}
+}
+
+func appURL(provider string, field func(*OAuthApp) *string) func(*Config, string) string {
+	return func(c *Config, v string) (fault string) {
+		c.edit(provider, func(a *OAuthApp) { fault = httpURL(func(*Config) *string { return field(a) })(c, v) })
+		return fault
+	}
+}
+
+func (c *Config) edit(provider string, change func(*OAuthApp)) {
+	if c.OAuthApps == nil {
+		c.OAuthApps = map[string]OAuthApp{}
+	}
+	a := c.OAuthApps[provider]
+	change(&a)
+	c.OAuthApps[provider] = a
+}
+
+func setOAuthPort(c *Config, v string) string {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 65535 {
+		return "must be a port between 1 and 65535"
+	}
+	c.OAuthPort = n
+	return ""
+}
+
+func setRedirects(c *Config, v string) string {
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
+			continue
+		}
+		u, err := url.Parse(entry)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Contains(entry, "#") || strings.Contains(entry, "*") {
+			return fmt.Sprintf("%q is not an address such as https://app.example.com/connected", entry)
+		}
+		c.Redirects = append(c.Redirects, entry)
 	}
 	return ""
 }

@@ -64,7 +64,7 @@ type Connection struct {
 	Reason      string
 	AuthMethod  string
 	Account     connectors.Account
-	Site        *Site
+	Site        *connectors.Site
 	Config      map[string]any // checked, without secrets
 	Scopes      []string
 	TokenID     string // the sealed credential; empty when there is none
@@ -73,20 +73,59 @@ type Connection struct {
 	OperatorHost bool
 }
 
-// Site is the one of an account's sites that a connection is bound to.
-type Site struct {
-	ID   string `json:"id"`
-	URL  string `json:"url"`
-	Name string `json:"name"`
-}
-
-// Token is a sealed credential record. What Sealed opens to is known to the service alone.
+// Token is a sealed credential record: an API key, a password, or an OAuth grant. What Sealed opens to are the secrets
+// by their field name.
 type Token struct {
 	Meta
 	ID        string // tok_…
 	Kind      string // the auth method it serves
 	KeyID     string // the encryption key that sealed it
 	Sealed    string // a Fernet token bound to tenant and record
+	ExpiresAt time.Time
+	// DueAt is when a grant has to be refreshed although nobody uses it; zero for never.
+	DueAt time.Time
+	// Grant is what an OAuth grant has beside its secrets; nil for every other credential.
+	Grant *Grant
+}
+
+// Grant is an OAuth grant: an account's consent to a client. Its secrets are the access token, the refresh token and,
+// where it is not the operator's, the client secret.
+type Grant struct {
+	// Key is unique within the tenant: one account's consent to one client is kept once, because a refresh token that
+	// rotates lives in one place only. Empty where nobody could tell the account.
+	Key      string             `json:"key"`
+	Provider string             `json:"provider"`
+	ClientID string             `json:"clientId"`
+	Account  connectors.Account `json:"account"`
+	Scopes   []string           `json:"scopes"`
+	API      string             `json:"api,omitempty"` // where the token answer names the API's address
+	// Generation counts the refresh tokens and consents of the grant, from 1.
+	Generation int64 `json:"generation"`
+	// RefreshedAt is when the provider last gave a token; the idle limit runs from then.
+	RefreshedAt time.Time `json:"refreshedAt"`
+	// SpentAt is when the current refresh token was first sent to a provider whose answer was never seen; zero while no
+	// answer is missing.
+	SpentAt time.Time `json:"spentAt,omitzero"`
+	// Refused is why the provider refused the refresh token for good, empty while it did not.
+	Refused string `json:"refused,omitempty"`
+	// Fence counts the claims; Claim is the one that is held, nil when nobody refreshes.
+	Fence int64  `json:"fence"`
+	Claim *Claim `json:"claim,omitempty"`
+}
+
+// Claim is held by the one who may spend a grant's refresh token. Beat rises while its holder lives.
+type Claim struct {
+	Owner   string `json:"owner"`
+	Attempt string `json:"attempt"`
+	Beat    int64  `json:"beat"`
+}
+
+// OAuthState is a connect flow between its start and its end. ID is a hash of the state that the browser carries.
+type OAuthState struct {
+	Meta
+	ID        string
+	KeyID     string
+	Sealed    string // the rest of the flow, bound to tenant and ID
 	ExpiresAt time.Time
 }
 

@@ -18,7 +18,7 @@ type ConnectionOut struct {
 	Reason      string             `json:"reason,omitempty"`
 	AuthMethod  string             `json:"authMethod"`
 	Account     connectors.Account `json:"account"`
-	Site        *domain.Site       `json:"site,omitempty"`
+	Site        *connectors.Site   `json:"site,omitempty"`
 	Config      map[string]any     `json:"config" doc:"Without secrets"`
 	Scopes      []string           `json:"scopes"`
 	Revision    int64              `json:"revision"`

@@ -2,59 +2,32 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/store"
 )
-
-// sealedFields is the plaintext of a sealed credential: the secrets of a configuration by field name.
-type sealedFields struct {
-	Fields map[string]string `json:"fields"`
-}
-
-func tokenPurpose(t domain.Tenant, id string) string { return "token|" + string(t) + "|" + id }
 
 // sealToken returns a new token record for the secrets.
 func (s *Service) sealToken(t domain.Tenant, kind string, secrets map[string]connectors.Secret, expires time.Time) (domain.Token, error) {
 	m := s.newMeta(t)
 	tok := domain.Token{Meta: m, ID: domain.NewID(domain.TokenPrefix, m.CreatedAt), Kind: kind, ExpiresAt: expires}
-	plain := sealedFields{Fields: map[string]string{}}
-	for k, v := range secrets {
-		plain.Fields[k] = v.Reveal()
-	}
-	b, err := json.Marshal(plain)
-	if err != nil {
-		return tok, connectors.Wrap(connectors.Internal, err, "credential does not encode")
-	}
 	ids, err := s.Keeper.KeyIDs()
 	if err != nil {
 		return tok, err
 	}
 	tok.KeyID = ids[0]
-	tok.Sealed, err = s.Keeper.Seal(tokenPurpose(t, tok.ID), b)
+	tok.Sealed, err = secret.SealFields(s.Keeper, string(t), tok.ID, secrets)
 	return tok, err
 }
 
 // openToken returns the secrets of a token record.
 func (s *Service) openToken(tok domain.Token) (map[string]connectors.Secret, error) {
-	b, err := s.Keeper.Open(tokenPurpose(tok.Tenant, tok.ID), tok.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	var plain sealedFields
-	if err := json.Unmarshal(b, &plain); err != nil {
-		return nil, connectors.Errorf(connectors.Internal, "the sealed credential of %s makes no sense", tok.ID)
-	}
-	out := make(map[string]connectors.Secret, len(plain.Fields))
-	for k, v := range plain.Fields {
-		out[k] = connectors.NewSecret(v)
-	}
-	return out, nil
+	return secret.OpenFields(s.Keeper, string(tok.Tenant), tok.ID, tok.Sealed)
 }
 
 // credential returns a connection's secrets and the token record that holds them. A connection without a

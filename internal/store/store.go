@@ -23,6 +23,7 @@ import (
 type Store interface {
 	Connections
 	Tokens
+	OAuthStates
 	SyncStates
 	Settings
 	Audit
@@ -60,10 +61,14 @@ type Connections interface {
 	ListConnections(ctx context.Context, t domain.Tenant, connectorID string, l List) ([]domain.Connection, error)
 }
 
-// Tokens keeps sealed credentials.
+// Tokens keeps sealed credentials. OAuth grants are unique by (tenant, Grant.Key) where that key is not empty.
 type Tokens interface {
+	// CreateToken adds a token; a known ID, or a grant's key in use, is conflict.
 	CreateToken(ctx context.Context, t domain.Token) error
 	Token(ctx context.Context, t domain.Tenant, id string) (domain.Token, error)
+	// TokenOfGrant returns the token whose grant has the key.
+	TokenOfGrant(ctx context.Context, t domain.Tenant, key string) (domain.Token, error)
+	// UpdateToken writes t where its Revision is current and returns the new revision. A grant's key in use is conflict.
 	UpdateToken(ctx context.Context, t domain.Token) (int64, error)
 	// DeleteToken removes the token, whatever its revision; a missing one is not_found.
 	DeleteToken(ctx context.Context, t domain.Tenant, id string) error
@@ -71,6 +76,23 @@ type Tokens interface {
 	ListTokens(ctx context.Context, t domain.Tenant, l List) ([]domain.Token, error)
 	// TokenKeyIDs returns the distinct key ids that stored tokens of all tenants are sealed with.
 	TokenKeyIDs(ctx context.Context) ([]string, error)
+	// TokensNotSealedBy returns tokens of all tenants that are sealed with another key than that, by ascending ID.
+	TokensNotSealedBy(ctx context.Context, keyID string, l List) ([]domain.Token, error)
+	// DueTokens returns at most limit tokens of all tenants whose DueAt is set and not after at, the longest due first.
+	DueTokens(ctx context.Context, at time.Time, limit int) ([]domain.Token, error)
+}
+
+// OAuthStates keeps connect flows. They are found by their ID alone: whose they are is in the record.
+type OAuthStates interface {
+	// CreateOAuthState adds a state; a known ID is conflict.
+	CreateOAuthState(ctx context.Context, s domain.OAuthState) error
+	// OAuthState returns the state, whoever's it is and whether or not it has expired.
+	OAuthState(ctx context.Context, id string) (domain.OAuthState, error)
+	// TakeOAuthState removes the state where the revision is current: of several callers exactly one succeeds, the
+	// others get not_found, or conflict where the state is there with another revision.
+	TakeOAuthState(ctx context.Context, id string, revision int64) error
+	// SweepOAuthStates removes the states that expired before that time and returns how many there were.
+	SweepOAuthStates(ctx context.Context, before time.Time) (int, error)
 }
 
 // SyncStates keeps cursors, unique by (tenant, connection, stream, container).

@@ -130,6 +130,7 @@ type source struct {
 	err    error
 	asked  int
 	denied []string // what was said to be refused
+	dead   bool     // whether it takes 403 and 404 for a refusal
 }
 
 func (s *source) Token(context.Context) (connectors.Secret, error) {
@@ -139,11 +140,11 @@ func (s *source) Token(context.Context) (connectors.Secret, error) {
 	return connectors.NewSecret(s.token), s.err
 }
 
-func (s *source) Newer(_ context.Context, refused connectors.Secret) (connectors.Secret, bool, error) {
+func (s *source) Newer(_ context.Context, refused connectors.Secret, status int) (connectors.Secret, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.denied = append(s.denied, refused.Reveal())
-	if len(s.newer) == 0 {
+	if len(s.newer) == 0 || status != http.StatusUnauthorized && !s.dead {
 		return connectors.Secret{}, false, s.err
 	}
 	s.token, s.newer = s.newer[0], s.newer[1:]

@@ -16,9 +16,10 @@ import (
 type TokenSource interface {
 	// Token returns the credential to sign the next request with.
 	Token(ctx context.Context) (connectors.Secret, error)
-	// Newer returns a credential newer than the one that the provider refused, and false where there is none to be
-	// had. It is asked at most once a try.
-	Newer(ctx context.Context, refused connectors.Secret) (connectors.Secret, bool, error)
+	// Newer returns a credential newer than the one that the provider refused with the status (401, 403 or 404), and
+	// false where there is none to be had. A provider can say 403 and 404 of what a dead credential may not see: for these
+	// a source renews only a credential that it has reason to think dead. It is asked at most once a try.
+	Newer(ctx context.Context, refused connectors.Secret, status int) (connectors.Secret, bool, error)
 }
 
 // Static returns a source of one credential that has no newer one.
@@ -28,7 +29,7 @@ type static struct{ secret connectors.Secret }
 
 func (s static) Token(context.Context) (connectors.Secret, error) { return s.secret, nil }
 
-func (s static) Newer(context.Context, connectors.Secret) (connectors.Secret, bool, error) {
+func (s static) Newer(context.Context, connectors.Secret, int) (connectors.Secret, bool, error) {
 	return connectors.Secret{}, false, nil
 }
 
@@ -73,26 +74,31 @@ func (s *sign) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, sourceFailure(req.Context(), err)
 	}
 	resp, err := s.send(req, token)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+	if err != nil || !mayBeDead(resp.StatusCode) {
 		return resp, err
 	}
 	return s.again(req, resp, token)
 }
 
-// again makes a request that was answered with 401 once more with a newer credential, if there is one.
-func (s *sign) again(req *http.Request, refusal *http.Response, token connectors.Secret) (*http.Response, error) {
+// mayBeDead reports whether a status can mean that the credential is not good.
+func mayBeDead(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound
+}
+
+// again makes a request that was refused once more with a newer credential, if there is one.
+func (s *sign) again(req *http.Request, refused *http.Response, token connectors.Secret) (*http.Response, error) {
 	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return refusal, nil
+		return refused, nil
 	}
-	newer, ok, err := s.source.Newer(req.Context(), token)
+	newer, ok, err := s.source.Newer(req.Context(), token, refused.StatusCode)
 	if err != nil {
-		discard(refusal)
+		discard(refused)
 		return nil, sourceFailure(req.Context(), err)
 	}
 	if !ok {
-		return refusal, nil
+		return refused, nil
 	}
-	discard(refusal)
+	discard(refused)
 	req, err = rewind(req)
 	if err != nil {
 		return nil, err

@@ -107,6 +107,7 @@ func TestSignAfterARefusal(t *testing.T) {
 		err        error
 		steps      []step
 		wantTokens []string
+		dead       bool
 		wantStatus int
 		wantCode   connectors.Code
 	}{
@@ -114,6 +115,8 @@ func TestSignAfterARefusal(t *testing.T) {
 		{name: "newer token refused too", newer: []string{"b", "c"}, steps: []step{status(401), status(401)}, wantTokens: []string{"a", "b"}, wantStatus: 401},
 		{name: "no newer", steps: []step{status(401)}, wantTokens: []string{"a"}, wantStatus: 401},
 		{name: "403 is no refusal", newer: []string{"b"}, steps: []step{status(403)}, wantTokens: []string{"a"}, wantStatus: 403},
+		{name: "403 of a dead token", dead: true, newer: []string{"b"}, steps: []step{status(403), status(200)}, wantTokens: []string{"a", "b"}, wantStatus: 200},
+		{name: "404 of a dead token", dead: true, newer: []string{"b"}, steps: []step{status(404), status(404)}, wantTokens: []string{"a", "b"}, wantStatus: 404},
 		{
 			name: "grant is dead", err: connectors.Errorf(connectors.Reauthorize, "connect again"),
 			steps: []step{status(401)}, wantTokens: []string{"a"}, wantCode: connectors.Reauthorize,
@@ -122,7 +125,7 @@ func TestSignAfterARefusal(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inner := newScript(t, tt.steps...)
-			src := &failing{source: source{token: "a", newer: tt.newer}, newerErr: tt.err}
+			src := &failing{source: source{token: "a", newer: tt.newer, dead: tt.dead}, newerErr: tt.err}
 			resp, err := newSign(inner, src).RoundTrip(request(t, "POST", "https://acme.example/", "payload"))
 			if got := connectors.CodeOf(err); got != tt.wantCode {
 				t.Fatalf("code %q, want %q", got, tt.wantCode)
@@ -151,11 +154,11 @@ type failing struct {
 	newerErr error
 }
 
-func (f *failing) Newer(ctx context.Context, refused connectors.Secret) (connectors.Secret, bool, error) {
+func (f *failing) Newer(ctx context.Context, refused connectors.Secret, status int) (connectors.Secret, bool, error) {
 	if f.newerErr != nil {
 		return connectors.Secret{}, false, f.newerErr
 	}
-	return f.source.Newer(ctx, refused)
+	return f.source.Newer(ctx, refused, status)
 }
 
 func TestSignDoesNotRepeatABodyThatIsSpent(t *testing.T) {

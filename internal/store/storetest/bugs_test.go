@@ -78,7 +78,7 @@ func spoiltValues() []bug {
 		})},
 		{"sorted scopes", connection, onConnection(func(c *domain.Connection) { slices.Sort(c.Scopes) })},
 		{"an empty site is none", connection, onConnection(func(c *domain.Connection) {
-			if c.Site != nil && *c.Site == (domain.Site{}) {
+			if c.Site != nil && *c.Site == (connectors.Site{}) {
 				c.Site = nil
 			}
 		})},

@@ -72,7 +72,7 @@ func oddConnections() (given, want []domain.Connection) {
 			Meta: domain.Meta{Tenant: acme, CreatedAt: at, UpdatedAt: oddTimes[len(oddTimes)-1-i]},
 			ID:   "con_" + sortable(i), ConnectorID: "c" + odd, Name: odd + sortable(i), Status: domain.Reauthorize, Reason: odd, AuthMethod: "a" + odd,
 			Account: connectors.Account{ID: odd, Name: "n" + odd}, Config: maps.given, TokenID: "tok_" + odd, LastUsedAt: at,
-			OperatorHost: i%2 == 0, Scopes: [][]string{nil, {}, {"b", "a", odd, ""}}[i%3], Site: []*domain.Site{nil, {}, {ID: odd, URL: odd, Name: odd}}[i%3],
+			OperatorHost: i%2 == 0, Scopes: [][]string{nil, {}, {"b", "a", odd, ""}}[i%3], Site: []*connectors.Site{nil, {}, {ID: odd, URL: odd, Name: odd}}[i%3],
 		}
 		given = append(given, c)
 		c.Revision, c.Config = 1, maps.want
