@@ -182,7 +182,7 @@ func (c Config) SameDestination(o Config) bool {
 // host:port for a host.
 func (c Config) Destination() (field, address string) {
 	for _, f := range c.def.Fields {
-		if !f.Destination {
+		if !f.Destination || !f.usedBy(c.method.ID) {
 			continue
 		}
 		v, _ := c.values[f.Name].(string)

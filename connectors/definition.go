@@ -75,6 +75,7 @@ type Field struct {
 	Methods  []string // ids of the auth methods that use it; empty for all
 	Default  string
 	Enum     []string // the only values allowed, if any
+	Pattern  string   // a regular expression that fits the whole of a KindString, if any
 	Min, Max int      // bounds of a KindInt, inclusive; both zero for none
 	// Destination marks a field that decides where secrets are sent: changing it demands the secret again.
 	Destination bool

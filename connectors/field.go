@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,9 @@ func (f Field) parseText(v any) (any, string) {
 	}
 	if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
 		return nil, "must be one of " + strings.Join(f.Enum, ", ")
+	}
+	if f.Pattern != "" && !regexp.MustCompile("^(?:"+f.Pattern+")$").MatchString(s) {
+		return nil, "is not of the form " + f.Pattern
 	}
 	switch f.Kind {
 	case KindSecret:

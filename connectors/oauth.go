@@ -20,11 +20,13 @@ type OAuthProvider struct {
 	Params map[string]string
 	// JSON says that the token endpoint takes JSON; otherwise it takes a form.
 	JSON bool
-	// PKCE says that the provider takes a code challenge (RFC 7636, S256).
+	// PKCE says that the provider takes a code challenge (RFC 7636, S256). Without it the challenge is not sent.
 	PKCE bool
 	// RefreshScope is the scope without which there is no refresh token.
 	RefreshScope string
-	// Dead are the error codes with which the token endpoint refuses a refresh token for good.
+	// Dead are the errors with which the token endpoint refuses a refresh token for good: CODE for every error with
+	// that code, CODE:WORDS only for those whose description holds the words, in whatever case. Every other error may
+	// pass, and leaves the refresh token as it is.
 	Dead []string
 	// ReuseWindow is how long after its first use a refresh token that rotates may be sent once more, because the
 	// answer was lost. Zero where refresh tokens do not rotate or the provider names no time.
@@ -46,7 +48,8 @@ type OAuth struct {
 	// Discover finds out whose grant it is, and which sites of this connector's system it reaches. No site at all is no
 	// error. It is asked once after each consent.
 	Discover func(ctx context.Context, g Grant) (Discovery, error)
-	// Bind returns the fields of the configuration that bind a connection to a site.
+	// Bind returns the fields of the configuration that bind a connection to a site; api is the address of the API that
+	// the grant belongs to.
 	Bind func(api string, s Site) map[string]any
 }
 
@@ -91,7 +94,8 @@ func OAuthFields(p *OAuthProvider) []Field {
 		},
 		{
 			Name: "client_id", Label: "Client id", Kind: KindString, Methods: only,
-			Help: "OAuth app that the tokens belong to; without it the operator's.",
+			Help:    "OAuth app that the tokens belong to; without it the operator's.",
+			Example: "client-id-of-your-app",
 		},
 		{
 			Name: "client_secret", Label: "Client secret", Kind: KindSecret, Methods: only,

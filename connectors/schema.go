@@ -1,33 +1,78 @@
 package connectors
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Schema returns the JSON Schema (2020-12) of the connector's configuration. Secrets carry "writeOnly" and
-// "x-secret". A shorthand stands in for the required fields.
+// "x-secret". A shorthand stands in for the required fields. Where there are several auth methods, "allOf" says what
+// each of them demands and what it leaves no room for.
 func (d *Definition) Schema() map[string]any {
 	props := map[string]any{authMethodField: map[string]any{
 		"type": "string", "enum": d.AuthMethods(), "default": d.Auth[0].ID, "description": "How to authenticate.",
 	}}
-	required, instead := []string{}, []any{}
+	required := []string{}
 	for _, f := range d.Fields {
 		props[f.Name] = f.schema()
-		if f.Required && len(f.Methods) == 0 {
+		if f.Required && d.usedByAll(f) {
 			required = append(required, f.Name)
-		}
-		if f.Shorthand {
-			instead = append(instead, map[string]any{"required": []string{f.Name}})
 		}
 	}
 	s := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "title": d.Name,
 		"properties": props, "additionalProperties": false,
 	}
-	if len(instead) == 0 {
-		s["required"] = required
-	} else {
-		s["anyOf"] = append([]any{map[string]any{"required": required}}, instead...)
+	d.demand(s, required)
+	if len(d.Auth) > 1 {
+		s["allOf"] = d.methodSchemas()
 	}
 	return s
+}
+
+// demand makes a schema demand fields, or a shorthand in their place.
+func (d *Definition) demand(s map[string]any, required []string) {
+	var instead []any
+	for _, f := range d.Fields {
+		if f.Shorthand {
+			instead = append(instead, map[string]any{"required": []string{f.Name}})
+		}
+	}
+	if len(instead) == 0 {
+		s["required"] = required
+		return
+	}
+	s["anyOf"] = append([]any{map[string]any{"required": required}}, instead...)
+}
+
+// usedByAll reports whether every auth method uses the field.
+func (d *Definition) usedByAll(f Field) bool {
+	return !slices.ContainsFunc(d.Auth, func(m AuthMethod) bool { return !f.usedBy(m.ID) })
+}
+
+// methodSchemas returns, for each auth method, what a configuration must have and must not have beyond what all have.
+func (d *Definition) methodSchemas() []any {
+	var out []any
+	for i, m := range d.Auth {
+		chosen := map[string]any{"properties": map[string]any{authMethodField: map[string]any{"const": m.ID}}}
+		if i > 0 {
+			// A configuration that names no method is for the first one.
+			chosen["required"] = []string{authMethodField}
+		}
+		required, foreign := []string{}, map[string]any{}
+		for _, f := range d.Fields {
+			switch {
+			case !f.usedBy(m.ID):
+				foreign[f.Name] = false
+			case f.Required && !d.usedByAll(f):
+				required = append(required, f.Name)
+			}
+		}
+		then := map[string]any{"properties": foreign}
+		d.demand(then, required)
+		out = append(out, map[string]any{"if": chosen, "then": then})
+	}
+	return out
 }
 
 func (f Field) schema() map[string]any {
@@ -35,6 +80,9 @@ func (f Field) schema() map[string]any {
 	f.schemaType(s)
 	if len(f.Enum) > 0 {
 		s["enum"] = f.Enum
+	}
+	if f.Pattern != "" {
+		s["pattern"] = "^(?:" + f.Pattern + ")$"
 	}
 	if f.Default != "" {
 		s["default"] = f.typed(f.Default)

@@ -34,14 +34,22 @@ type TB interface {
 }
 
 // Suite describes one connector, and what is in the system that it is tested against. At least one listing of each
-// operation must have three entries or more: with fewer, paging proves nothing.
+// operation that the connector has must have three entries or more: with fewer, paging proves nothing. A listing that
+// the connector does not have is expected to be unsupported.
 type Suite struct {
 	Definition *connectors.Definition
 
 	// Config returns a complete, valid configuration for an auth method, as users write it. The address is a URL
 	// such as http://127.0.0.1:4711, which may have a path, for a Handler, and host:port for a Harness. Secrets are
 	// at least 12 bytes long and no part of another value, so that they can be found where they must not be.
+	//
+	// By OAuth the address is that of the provider's API and reaches the driver as [connectors.Env.API]; whatever
+	// address the configuration holds names the site only, and had best be another one: asking it fails the suite.
+	// An access token is as long and mixed as real ones are.
 	Config func(method, address string) map[string]any
+
+	// Method is the auth method of the rows that take only one; empty for the definition's first.
+	Method string
 
 	// Handler is the healthy system. It is called by many goroutines at once and refuses page tokens that it did not
 	// hand out. Nil with a Harness.
@@ -70,6 +78,9 @@ type Suite struct {
 	// [connectors.CapQuery].
 	Query      string
 	QueryItems []string
+
+	// Sites are the ids of the sites that a grant reaches in the healthy system, for connectors with OAuth.
+	Sites []string
 
 	// Raw is the provider's own object by item id, for at least one item where there is no Handler to compare with.
 	Raw map[string]string
@@ -149,6 +160,9 @@ func (s *Suite) rows() []row {
 		}
 		all = append(all, row{op.name + "/cancel", func(tb TB, s *Suite) { checkCancel(tb, s, op) }})
 	}
+	if s.oauth() != nil {
+		all = append(all, oauthRows()...)
+	}
 	for _, op := range s.listings() {
 		for _, r := range listingRows {
 			all = append(all, row{op.name + "/" + r.name, func(tb TB, s *Suite) { r.check(tb, s, op) }})
@@ -196,8 +210,11 @@ var ownRows = map[string][]row{
 func (s *Suite) faults() []string {
 	s.patience = cmp.Or(s.patience, defaultPatience)
 	s.hangTime = cmp.Or(s.hangTime, defaultHang)
-	if s.Definition == nil || s.Config == nil || (s.Handler == nil) == (s.Harness == nil) {
-		return []string{"Definition, Config, and either Handler or Harness are needed"}
+	if s.Definition == nil || len(s.Definition.Auth) == 0 || s.Config == nil || (s.Handler == nil) == (s.Harness == nil) {
+		return []string{"Definition with an auth method, Config, and either Handler or Harness are needed"}
+	}
+	if _, ok := s.Definition.Method(s.method()); !ok {
+		return []string{"Method is none of the definition's"}
 	}
 	var out []string
 	for _, op := range s.listings() {
@@ -207,6 +224,9 @@ func (s *Suite) faults() []string {
 	}
 	return append(out, s.skipFaults()...)
 }
+
+// method returns the auth method of the rows that take only one.
+func (s *Suite) method() string { return cmp.Or(s.Method, s.Definition.Auth[0].ID) }
 
 func (s *Suite) skipFaults() []string {
 	var out []string

@@ -2,13 +2,16 @@ package connectortest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,9 +72,14 @@ func (l *lab) shut() {
 	l.sys.close()
 }
 
-// dial is the way out of every connection; it can lead to a port where nothing listens.
+// dial is the way out of every connection; it can lead to a port where nothing listens. It leads nowhere but to the
+// system.
 func (l *lab) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	l.dials.Add(1)
+	if address != l.host() {
+		l.tb.Errorf("a connection to %s was asked for, the system is at %s", address, l.host())
+		return nil, errors.New("this is not the system")
+	}
 	if l.refuse.Load() {
 		address = closedPort
 	}
@@ -83,6 +91,9 @@ const closedPort = "127.0.0.1:1"
 
 // address returns the system's address with the path that it is served under.
 func (l *lab) address() string { return l.sys.address() + l.path }
+
+// host returns the system's host and port.
+func (l *lab) host() string { return strings.TrimPrefix(l.sys.address(), "http://") }
 
 // config returns the configuration for an auth method, checked.
 func (l *lab) config(method string, change func(map[string]any)) connectors.Config {
@@ -101,7 +112,7 @@ func (l *lab) config(method string, change func(map[string]any)) connectors.Conf
 // env returns what a driver is built from.
 func (l *lab) env(c connectors.Config) connectors.Env {
 	return connectors.Env{
-		Config: c, HTTP: l.client(c), Dial: l.dial,
+		Config: c, HTTP: l.client(c), Dial: l.dial, API: l.api(c),
 		Log: slog.New(slog.NewJSONHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
 		Now: func() time.Time {
 			l.clock.Add(1)
@@ -110,10 +121,18 @@ func (l *lab) env(c connectors.Config) connectors.Env {
 	}
 }
 
-// open opens a connection with the default auth method; the caller releases it.
+// api returns the address of the provider's API, empty where the configuration's method is not OAuth.
+func (l *lab) api(c connectors.Config) string {
+	if c.AuthMethod().OAuth == nil {
+		return ""
+	}
+	return l.address()
+}
+
+// open opens a connection with the suite's auth method; the caller releases it.
 func (l *lab) open() *connectors.Conn {
 	l.tb.Helper()
-	return l.openWith(l.config(l.s.Definition.Auth[0].ID, nil), "tenant|connection")
+	return l.openWith(l.config(l.s.method(), nil), "tenant|connection")
 }
 
 func (l *lab) openWith(c connectors.Config, binding string) *connectors.Conn {
@@ -133,10 +152,11 @@ func (l *lab) release(c *connectors.Conn) {
 	}
 }
 
-// client returns an HTTP client that signs what goes to the configured origin, follows no redirect and repeats
-// nothing.
+// client returns an HTTP client that signs what goes to the configured origin, by OAuth to that of the API, follows no
+// redirect and repeats nothing.
 func (l *lab) client(c connectors.Config) *http.Client {
 	_, destination := c.Destination()
+	destination = cmp.Or(l.api(c), destination)
 	u, err := url.Parse(destination)
 	if err != nil {
 		u = &url.URL{}

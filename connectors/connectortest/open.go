@@ -84,7 +84,7 @@ func checkProbe(tb TB, s *Suite) {
 func checkCloseTwice(tb TB, s *Suite) {
 	tb.Helper()
 	l := newLab(tb, s)
-	d := l.driver(s.Definition.Auth[0].ID)
+	d := l.driver(s.method())
 	c, ok := d.(io.Closer)
 	if !ok {
 		return

@@ -140,7 +140,7 @@ func checkForeignCursor(tb TB, s *Suite, op operation) {
 		misused.target = target
 		l.refused(op, c, misused, fmt.Sprintf("a cursor of %q", r.target))
 	}
-	foreign := l.openWith(l.config(s.Definition.Auth[0].ID, nil), "tenant|another")
+	foreign := l.openWith(l.config(s.method(), nil), "tenant|another")
 	defer l.release(foreign)
 	l.refused(op, foreign, r, "another connection's cursor")
 }
@@ -213,7 +213,7 @@ func (l *lab) refused(op operation, c *connectors.Conn, r request, what string) 
 func checkUnknownToken(tb TB, s *Suite, op operation) {
 	tb.Helper()
 	l := newLab(tb, s)
-	d := l.driver(s.Definition.Auth[0].ID)
+	d := l.driver(s.method())
 	for _, token := range []string{"x", "{}", "[]", "null", "-1", "999999999999999999999", "AAAA", "\x00", "\xff\xfe", "a b&c=d#e/../f"} {
 		r := op.first(s)
 		r.cursor = connectors.Cursor(token)

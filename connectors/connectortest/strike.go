@@ -65,7 +65,7 @@ func (f fault) checkHarness(l *lab, op operation) {
 	if !ok {
 		l.tb.Fatalf("the harness has no fault %q: give it one, or skip the row with a reason", f.name)
 	}
-	c := l.openWith(l.config(l.s.Definition.Auth[0].ID, change), "tenant|connection")
+	c := l.openWith(l.config(l.s.method(), change), "tenant|connection")
 	defer l.release(c)
 	a, err := l.ask(op, c, op.first(l.s))
 	l.judge(f, variant{name: "harness"}, position{page: 1}, op, outcome{a, err})

@@ -2,12 +2,9 @@ package jira
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
-	"github.com/unified-connector/ucf/connectors/internal/rest"
 )
 
 // serverInfo is what a site says about itself.
@@ -200,42 +197,4 @@ func (c *comment) public() any {
 		return nil
 	}
 	return *c.JSDPublic
-}
-
-// loginReason is the header in which Jira says what became of the credential, whatever the status.
-const loginReason = "X-Seraph-LoginReason"
-
-// judge finds credentials that were refused. Jira can answer 200 to those, as to anyone without a credential.
-func judge(a rest.Answer) *connectors.Error {
-	reason := strings.ToUpper(strings.Join(a.Header.Values(loginReason), " "))
-	switch {
-	case strings.Contains(reason, "AUTHENTICATION_DENIED"):
-		return connectors.Errorf(connectors.Reauthorize,
-			"Jira wants the account to log in with a browser first, after failed attempts: log in there, then connect again")
-	case a.Status == http.StatusUnauthorized, strings.Contains(reason, "AUTHENTICATED_FAILED"), strings.Contains(reason, "AUTHORISATION_FAILED"):
-		return connectors.Errorf(connectors.Reauthorize, "Jira refused the credential: check that api_email owns the token, "+
-			"and that api_token has not expired and has no scopes, then connect again")
-	}
-	return nil
-}
-
-// faults returns the messages of an error body, those about fields behind the field's name.
-func faults(body []byte) []string {
-	var e struct {
-		ErrorMessages []string          `json:"errorMessages"`
-		Errors        map[string]string `json:"errors"`
-		Message       string            `json:"message"`
-	}
-	if json.Unmarshal(body, &e) != nil {
-		return nil
-	}
-	out := e.ErrorMessages
-	for field, message := range e.Errors {
-		out = append(out, field+": "+message)
-	}
-	slices.Sort(out[len(e.ErrorMessages):])
-	if e.Message != "" {
-		out = append(out, e.Message)
-	}
-	return out
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/atlassian"
 	"github.com/unified-connector/ucf/connectors/internal/rest"
 )
 
@@ -27,7 +28,7 @@ var Definition = connectors.Definition{
 	Summary: "Projects, issues and comments of a Jira Cloud site.",
 	Help:    help,
 
-	Fields: []connectors.Field{
+	Fields: append([]connectors.Field{
 		{
 			Name: "base_url", Label: "Site address", Kind: connectors.KindURL, Required: true, Destination: true,
 			Help:    "The address of the Jira site, without the path of a board or project.",
@@ -36,18 +37,25 @@ var Definition = connectors.Definition{
 		{
 			Name: "api_email", Label: "E-mail", Kind: connectors.KindString, Required: true,
 			Help:    "The e-mail address of the Atlassian account that the API token belongs to.",
-			Example: "you@example.com", Methods: []string{methodAPIKey},
+			Example: "you@example.com", Methods: []string{atlassian.MethodAPIKey},
 		},
 		{
 			Name: "api_token", Label: "API token", Kind: connectors.KindSecret, Required: true,
 			Help:    "An API token without scopes, from https://id.atlassian.com/manage-profile/security/api-tokens.",
-			Methods: []string{methodAPIKey},
+			Methods: []string{atlassian.MethodAPIKey},
+		},
+	}, atlassian.OAuthFields()...),
+	Auth: []connectors.AuthMethod{
+		{
+			ID: atlassian.MethodAPIKey, Name: "API token", Scheme: connectors.SchemeBasic, User: "api_email", Secret: "api_token",
+			Help: "Create an API token without scopes at https://id.atlassian.com/manage-profile/security/api-tokens.",
+		},
+		{
+			ID: connectors.MethodOAuth, Name: "OAuth 2.0", Scheme: connectors.SchemeBearer, Secret: "access_token",
+			Help:  "Log in at Atlassian in the browser, consent, and choose a site; `ucf connect jira` leads there.",
+			OAuth: atlassian.Jira.OAuth("read:jira-work", "read:jira-user", "read:me"),
 		},
 	},
-	Auth: []connectors.AuthMethod{{
-		ID: methodAPIKey, Name: "API token", Scheme: connectors.SchemeBasic, User: "api_email", Secret: "api_token",
-		Help: "Create an API token without scopes at https://id.atlassian.com/manage-profile/security/api-tokens.",
-	}},
 
 	Container: "project",
 	Item:      "issue",
@@ -63,17 +71,17 @@ var (
 	_ connectors.CommentLister   = (*Driver)(nil)
 )
 
-// methodAPIKey is the id of the auth method by API token.
-const methodAPIKey = "api_key"
-
 // maxPage is the largest page that Jira hands out with several fields.
 const maxPage = 100
 
 // Driver reads one Jira site.
 type Driver struct {
 	api  *rest.Client
-	base string
+	base string // the site's address for browsers
+	sent string // the address that the credential is sent to
 	now  func() time.Time
+	// gateway is the way to the site by OAuth, nil with an API token.
+	gateway *atlassian.Gateway
 	// vouched is when Jira last confirmed the account, in nanoseconds since 1970.
 	vouched atomic.Int64
 }
@@ -84,13 +92,16 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	if d.now == nil {
 		d.now = time.Now
 	}
+	method := env.Config.AuthMethod().ID
+	d.sent = d.base
 	d.api = &rest.Client{
 		HTTP: env.HTTP, Base: d.base, System: "Jira", AddressField: "base_url", Now: d.now,
-		Judge: judge, Faults: faults,
+		Judge: atlassian.Judge("Jira", method), Faults: atlassian.Faults, Secrets: atlassian.SecretsOf(env.Config),
 		Forbidden: "Give the account the permission to browse the project, or connect with another one",
 	}
-	for _, s := range env.Config.Secrets() {
-		d.api.Secrets = append(d.api.Secrets, s)
+	if method == connectors.MethodOAuth {
+		d.gateway = atlassian.Jira.Gateway(env)
+		d.api.Find, d.sent = d.gateway.Find, env.API
 	}
 	return d, nil
 }
@@ -111,7 +122,7 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 			Name: info.ServerTitle, URL: info.BaseURL, Version: info.Version, Type: info.DeploymentType,
 		},
 		Account:  connectors.Account{ID: me.AccountID, Name: me.DisplayName},
-		Warnings: d.warnings(me, header),
+		Warnings: d.warnings(info, me, header),
 	}, nil
 }
 
@@ -119,7 +130,9 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 func (d *Driver) serverInfo(ctx context.Context) (serverInfo, http.Header, error) {
 	var info serverInfo
 	header, err := d.api.Get(ctx, "/rest/api/3/serverInfo", nil, &info)
-	if connectors.CodeOf(err) == connectors.NotFound {
+	if d.gateway != nil {
+		err = d.gateway.Explain(err)
+	} else if connectors.CodeOf(err) == connectors.NotFound {
 		// Jira Server and Data Center have no version 3 of the API.
 		if _, older := d.api.Get(ctx, "/rest/api/2/serverInfo", nil, &info); older != nil || info.Version == "" {
 			return info, nil, connectors.Wrap(connectors.NotFound, err,
@@ -152,24 +165,16 @@ func (d *Driver) myself(ctx context.Context) (user, error) {
 	return me, nil
 }
 
-// maxSkew is how far clocks may be apart before signed requests and cursors in time become unreliable.
-const maxSkew = 5 * time.Minute
-
-func (d *Driver) warnings(me user, header http.Header) []connectors.Warning {
+func (d *Driver) warnings(info serverInfo, me user, header http.Header) []connectors.Warning {
 	var list []connectors.Warning
 	warn := func(code, message string) { list = append(list, connectors.Warning{Code: code, Message: message}) }
 	if me.Active != nil && !*me.Active {
 		warn("account_inactive", "the account is not active; its access can end at any time")
 	}
-	if theirs, err := http.ParseTime(header.Get("Date")); err == nil {
-		if skew := d.now().Sub(theirs).Round(time.Second); skew.Abs() > maxSkew {
-			warn("clock_skew", "this machine's clock and Jira's are "+skew.Abs().String()+" apart: set the clock")
-		}
+	if d.gateway != nil && info.BaseURL != "" && !atlassian.SameSite(info.BaseURL, d.base) {
+		warn("other_site", "cloud_id leads to "+info.BaseURL+", not to base_url: connect again, or correct one of them")
 	}
-	if strings.HasPrefix(d.base, "http://") {
-		warn("plaintext", "the credential travels unencrypted: use an address that begins with https://")
-	}
-	return list
+	return append(list, d.api.Warnings(d.sent, header)...)
 }
 
 // vouchFor is how long a confirmed account is not asked about again.

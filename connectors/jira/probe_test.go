@@ -118,9 +118,10 @@ func TestProbeWarnings(t *testing.T) {
 			}
 		})
 	}
-	plain := (&Driver{base: "http://jira.example.com", now: time.Now}).warnings(user{}, http.Header{})
-	if codes(plain) != "plaintext" {
-		t.Errorf("got %q, want plaintext", codes(plain))
+	d := newSite(t).driver()
+	d.sent = "http://jira.example.com"
+	if plain := codes(d.warnings(serverInfo{}, user{}, http.Header{})); plain != "plaintext" {
+		t.Errorf("got %q, want plaintext", plain)
 	}
 }
 

@@ -34,6 +34,7 @@ const (
 	myselfPath     = "/rest/api/3/myself"
 	projectsPath   = "/rest/api/3/project/search"
 	searchPath     = "/rest/api/3/search/jql"
+	loginReason    = "X-Seraph-LoginReason"
 	token          = "ATATT3xFfGF0aVeryLongTokenThatNobodyMaySee42"
 )
 

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -55,8 +56,10 @@ func Build(cfg *config.Config, o Options) *App {
 	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log}}
 	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return openKeeper(cfg, o.Warn) })
 	a.outbound = newOutbound(cfg, o, a.observe)
+	keeper := lazyKeeper{a.keeper}
 	a.Service = service.New(service.Deps{
-		Definitions: all.Definitions(), Store: a.store.open, Keeper: lazyKeeper{a.keeper}, Outbound: a.outbound, Log: o.Log, Version: o.Version, Operator: o.Operator,
+		Definitions: all.Definitions(), Store: a.store.open, Keeper: keeper, Outbound: a.outbound, OAuth: a.oauthOf(cfg, keeper, o.Log),
+		Log: o.Log, Version: o.Version, Operator: o.Operator,
 	})
 	return a
 }
@@ -74,10 +77,16 @@ func (a *App) apiOptions(m *httpapi.Metrics) httpapi.Options {
 	}
 }
 
-// Close closes what was opened.
+// closeTimeout bounds how long a refresh that is under way may still take.
+const closeTimeout = 10 * time.Second
+
+// Close closes what was opened. Refreshes that are under way end first: what a provider has answered is stored.
 func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := a.Service.OAuth.Grants.Close(ctx)
 	a.outbound.close()
-	return a.store.close()
+	return errors.Join(err, a.store.close())
 }
 
 // openKeeper returns the keeper of ENCRYPTION_KEY, or of the key file, which is made where there is none.

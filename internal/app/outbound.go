@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -18,6 +20,7 @@ import (
 // connections; all clients share the budget.
 type outbound struct {
 	allow   []config.AllowedHost
+	apps    map[string]config.OAuthApp
 	proxy   connectors.Secret
 	options Options
 	observe func(transport.Attempt)
@@ -32,37 +35,99 @@ const maxGuards = 256
 
 func newOutbound(cfg *config.Config, o Options, observe func(transport.Attempt)) *outbound {
 	return &outbound{
-		allow: cfg.AllowHosts, proxy: cfg.ProxyURL, options: o, observe: observe,
+		allow: cfg.AllowHosts, apps: cfg.OAuthApps, proxy: cfg.ProxyURL, options: o, observe: observe,
 		budget: transport.NewBudget(), guards: map[string]*transport.Guard{},
 	}
 }
 
 // Env implements [service.Outbound]. A destination that may not be called is invalid_request.
 func (b *outbound) Env(t service.Target) (connectors.Env, error) {
+	m := t.Config.AuthMethod()
 	field, address := t.Config.Destination()
-	guard, err := b.guard(t, address)
+	if m.OAuth != nil {
+		address = t.API
+	}
+	guard, err := b.guard(t.Tenant, b.named(t, address))
 	if err != nil {
 		return connectors.Env{}, err
 	}
 	env := connectors.Env{Config: t.Config, Dial: guard.DialContext}
-	m := t.Config.AuthMethod()
 	if m.Scheme == connectors.SchemeDriver {
 		return env, checkHost(guard, field, address)
 	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return env, connectors.Wrap(connectors.Internal, err, "a checked address does not parse")
+	source := transport.Static(t.Config.Secret(m.Secret))
+	if t.Source != nil {
+		source = t.Source
 	}
-	if err := guard.CheckURL(field, u); err != nil {
-		return env, err
-	}
-	env.HTTP, err = transport.NewClient(transport.Options{
-		Scheme: m.Scheme, User: userOf(t.Config, m), Source: transport.Static(t.Config.Secret(m.Secret)), Host: address,
-		Budget: b.budget, BudgetKey: string(t.Tenant) + "|" + t.Config.Definition().ID + "|" + u.Host,
-		Guard: guard, Field: field, Timeout: b.options.Timeout, Connector: t.Config.Definition().ID,
-		Observe: b.observe, Log: b.options.Log, UserAgent: "ucf/" + b.options.Version, RequestID: requestID,
+	env.HTTP, err = b.client(t.Tenant, guard, transport.Options{
+		Scheme: m.Scheme, User: userOf(t.Config, m), Source: source, Host: address, Field: field, Connector: t.Config.Definition().ID,
 	})
 	return env, err
+}
+
+// Signed implements [service.Outbound].
+func (b *outbound) Signed(t domain.Tenant, p *connectors.OAuthProvider, api string, source service.TokenSource) (*http.Client, error) {
+	guard, err := b.guard(t, b.operators(p, api))
+	if err != nil {
+		return nil, err
+	}
+	return b.client(t, guard, transport.Options{Scheme: connectors.SchemeBearer, Source: source, Host: api, Field: apiField, Connector: p.ID})
+}
+
+// apiField is what a forbidden API address is blamed on where no configuration names it.
+const apiField = "instance_url"
+
+// Unsigned implements [service.Outbound]. Nothing is tried again below it: whether a token may be sent twice is decided
+// above.
+func (b *outbound) Unsigned(t domain.Tenant, p *connectors.OAuthProvider) (*http.Client, error) {
+	address := b.apps[p.ID].AuthURL
+	guard, err := b.guard(t, b.operators(p, address))
+	if err != nil {
+		return nil, err
+	}
+	return b.client(t, guard, transport.Options{
+		Host: address, Field: strings.ToUpper(p.ID) + "_AUTH_URL", Connector: p.ID, Retry: transport.RetryPolicy{Tries: 1},
+	})
+}
+
+// client returns a client for one address below a guard.
+func (b *outbound) client(t domain.Tenant, guard *transport.Guard, o transport.Options) (*http.Client, error) {
+	u, err := url.Parse(o.Host)
+	if err != nil {
+		return nil, connectors.Wrap(connectors.Internal, err, "a checked address does not parse")
+	}
+	if err := guard.CheckURL(o.Field, u); err != nil {
+		return nil, err
+	}
+	o.Budget, o.BudgetKey, o.Guard = b.budget, string(t)+"|"+o.Connector+"|"+u.Host, guard
+	o.Timeout, o.Observe, o.Log = b.options.Timeout, b.observe, b.options.Log
+	o.UserAgent, o.RequestID = "ucf/"+b.options.Version, requestID
+	return transport.NewClient(o)
+}
+
+// named returns the host that an operator named for a target, "" where nobody did: then it has to be a public one, or
+// on the allow-list.
+func (b *outbound) named(t service.Target, address string) string {
+	if m := t.Config.AuthMethod(); m.OAuth != nil {
+		if host := b.operators(m.OAuth.Provider, address); host != "" {
+			return host
+		}
+	}
+	if t.OperatorHost {
+		return hostOf(address)
+	}
+	return ""
+}
+
+// operators returns the host of an address where it is one that the operator set for the provider, else "".
+func (b *outbound) operators(p *connectors.OAuthProvider, address string) string {
+	app := b.apps[p.ID]
+	for _, own := range []string{app.AuthURL, app.APIURL} {
+		if own != "" && hostOf(own) == hostOf(address) {
+			return hostOf(address)
+		}
+	}
+	return ""
 }
 
 func checkHost(g *transport.Guard, field, address string) error {
@@ -86,25 +151,25 @@ func userOf(c connectors.Config, m connectors.AuthMethod) string {
 
 func requestID(ctx context.Context) string { return service.CallerOf(ctx).RequestID }
 
-// guard returns the guard for a target: it lets through public addresses, the hosts of UCF_ALLOW_HOSTS that are
-// everybody's or this tenant's, and the host that an operator of the command line named.
-func (b *outbound) guard(t service.Target, address string) (*transport.Guard, error) {
-	key := string(t.Tenant)
-	if t.OperatorHost {
-		key += "|" + hostOf(address)
+// guard returns the guard for a tenant: it lets through public addresses, the hosts of UCF_ALLOW_HOSTS that are
+// everybody's or this tenant's, and the host that an operator named, if any.
+func (b *outbound) guard(t domain.Tenant, named string) (*transport.Guard, error) {
+	key := string(t)
+	if named != "" {
+		key += "|" + named
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if g, ok := b.guards[key]; ok {
 		return g, nil
 	}
-	g, err := b.newGuard(t.Tenant)
+	g, err := b.newGuard(t)
 	if err != nil {
 		return nil, err
 	}
-	if t.OperatorHost {
+	if named != "" {
 		// A host that may never be allowed is left to the guard's own check, which blames the field it stands in.
-		if with, err := g.With(hostOf(address)); err == nil {
+		if with, err := g.With(named); err == nil {
 			g = with
 		}
 	}

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,30 +14,50 @@ import (
 // connectOptions are the flags of `ucf connect`.
 type connectOptions struct {
 	given
-	name               string
-	apiKey, tokenStdin bool
+	name, site                    string
+	scopes                        []string
+	apiKey, tokenStdin, noBrowser bool
 }
+
+// byKey reports whether the flags ask for an API key or password, byConsent whether they ask for OAuth.
+func (o connectOptions) byKey() bool     { return o.apiKey || o.tokenStdin }
+func (o connectOptions) byConsent() bool { return o.noBrowser || o.site != "" || len(o.scopes) > 0 }
 
 func (c *commandLine) connectCmd() *cobra.Command {
 	var o connectOptions
 	cmd := &cobra.Command{
-		Use: "connect CONNECTOR", Short: "Connect a system: probe it with your credential, and store that sealed", Args: args("CONNECTOR"),
-		Long: "Connect a system: probe it with your credential, and store that sealed.\n\n" +
-			"What is not given by --set, --config-file or the environment is asked for on a terminal; a secret is not\n" +
-			"shown while it is typed. Nothing is stored unless the system accepts the credential.\n" +
-			"With --connection an existing connection is renewed; it keeps its id and its cursors.\n\n" +
-			"Connecting by OAuth in the browser is not part of this version.",
+		Use: "connect CONNECTOR", Short: "Connect a system, in the browser or by API key, and store the credential sealed", Args: args("CONNECTOR"),
+		Long: "Connect a system and store the credential sealed.\n\n" +
+			"Where the system has OAuth, the browser opens and asks for your consent, and comes back to this command on\n" +
+			"http://127.0.0.1:8976/callback (UCF_OAUTH_PORT), which has to be registered at the provider. The OAuth app is\n" +
+			"the operator's (ATLASSIAN_CLIENT_ID and ATLASSIAN_CLIENT_SECRET), or your own (UCF_JIRA_CLIENT_ID and\n" +
+			"UCF_JIRA_CLIENT_SECRET). --no-browser prints the address and takes the one that your browser ended at: paste it.\n" +
+			"A consent may reach several sites: --site names the one to connect; a terminal is asked.\n\n" +
+			"With --api-key, or where a key is given or there is no OAuth, the system is probed with your API key or password.\n" +
+			"What is not given by --set, --config-file or the environment is asked for on a terminal; a secret is not shown\n" +
+			"while it is typed. Nothing is stored unless the system accepts the credential. --set auth_method=oauth2 asks for\n" +
+			"OAuth even where the environment holds a key.\n\n" +
+			"With --connection an existing connection is renewed in the way it was made; it keeps its id and its cursors.",
 		Example: "  ucf connect jira\n" +
+			"  ucf connect jira --site https://acme.atlassian.net --name acme\n" +
+			"  ucf connect salesforce --no-browser\n" +
+			"  ucf connect jira --connection default\n" +
 			"  pass show jira | ucf connect jira --set base_url=https://acme.atlassian.net --set api_email=you@example.com --token-stdin\n" +
-			"  ucf connect postgres --config-file db.yaml --name warehouse\n" +
-			"  ucf connect jira --connection default",
+			"  ucf connect postgres --config-file db.yaml --name warehouse",
 		ValidArgsFunction: c.completeConnectors,
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.connect(cmd.Context(), o, args[0]) },
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.name, "name", "", "name of the connection (default \"default\")")
-	cmd.Flags().BoolVar(&o.apiKey, "api-key", false, "connect by API key or password (the only way in this version)")
-	cmd.Flags().BoolVar(&o.tokenStdin, "token-stdin", false, "read the API key or password from standard input")
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "name of the connection (default \"default\")")
+	f.BoolVar(&o.apiKey, "api-key", false, "connect by API key or password")
+	f.BoolVar(&o.tokenStdin, "token-stdin", false, "read the API key or password from standard input")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "open no browser: print the address, and take the one that yours ended at")
+	f.StringVar(&o.site, "site", "", "`SITE` to connect, by address, id or name, where a consent reaches several")
+	f.StringSliceVar(&o.scopes, "scopes", nil, "`SCOPES` to ask for, separated by commas (default what the connector needs)")
+	for _, flag := range []string{"name", "site", "scopes"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions)
+	}
 	return cmd
 }
 
@@ -50,101 +70,132 @@ func (c *commandLine) connect(ctx context.Context, o connectOptions, connectorID
 	if err != nil {
 		return err
 	}
-	in, err := c.connectIn(ctx, s, t, def, o)
-	if err != nil {
-		return err
-	}
-	out, err := s.Connected(ctx, t, in)
-	if err != nil {
-		return err
-	}
-	err = c.show(out, fields("connected", out.ConnectionID, "to", out.Probe.Instance.Name, "address", out.Probe.Instance.URL, "as", out.Probe.Account.Name))
-	for _, w := range out.Probe.Warnings {
-		c.notef("warning: %s", w.Message)
-	}
-	if c.asks() {
-		c.notef("next: ucf containers %s", def.ID)
-	}
-	return err
-}
-
-// connectIn gathers what a connection is made with, and asks for what is missing.
-func (c *commandLine) connectIn(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, o connectOptions) (service.ConnectedIn, error) {
-	in := service.ConnectedIn{ConnectorIn: service.ConnectorIn{ID: def.ID}}
 	if err := c.checkConnect(o); err != nil {
-		return in, err
+		return err
 	}
-	cfg, err := c.config(o.given, def)
+	cfg, err := c.everything(o.given, def)
 	if err != nil {
-		return in, err
+		return err
 	}
-	if cfg["auth_method"] == "oauth2" {
-		return in, connectors.Errorf(connectors.Unsupported, "connecting %s by OAuth is not part of this version: use an API key", def.Name)
+	m, err := c.connectMethod(ctx, s, t, def, o, cfg)
+	if err != nil {
+		return err
 	}
-	in.Body.Config, in.Body.Label, in.Body.ConnectionID = cfg, o.name, c.flags.connection
-	if c.asks() {
-		if err := c.checkName(ctx, s, t, def, &in.Body); err != nil {
-			return in, err
-		}
+	var out service.ConnectedOut
+	if m.OAuth != nil && cfg[m.Secret] == nil {
+		out, err = c.connectByConsent(ctx, s, t, def, m, o, cfg)
+	} else {
+		out, err = c.connectByKey(ctx, s, t, def, m, o, cfg)
 	}
-	return in, c.askRest(ctx, def, o, &in.Body)
+	if err != nil {
+		return err
+	}
+	return c.showConnected(def, out)
 }
 
 // checkConnect refuses flags that exclude each other.
 func (c *commandLine) checkConnect(o connectOptions) error {
-	if o.tokenStdin && o.configFile == "-" {
+	switch {
+	case o.byKey() && o.byConsent():
+		return usage("--no-browser, --site and --scopes are for OAuth, --api-key and --token-stdin are for a key: give one of both")
+	case o.tokenStdin && o.configFile == "-":
 		return usage("--token-stdin and --config-file - cannot both read standard input")
-	}
-	if c.flags.connection != "" && o.name != "" {
+	case o.noBrowser && o.configFile == "-":
+		return usage("--no-browser and --config-file - cannot both read standard input")
+	case c.flags.connection != "" && o.name != "":
 		return usage("--name is for a new connection; `ucf connections rename` renames one")
 	}
 	return nil
 }
 
-// checkName finds out, before anybody is asked for a credential, whether the connection to renew exists, or the name
-// of the new one is free.
-func (c *commandLine) checkName(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, b *service.ConnectedBody) error {
-	if b.ConnectionID != "" {
-		_, err := s.Connection(ctx, t, service.ConnectionIn{ID: b.ConnectionID})
-		return err
+// connectMethod returns the way to connect: the one that the flags or the configuration ask for, that of the
+// connection to renew, a key where one is given, else OAuth where there is one.
+func (c *commandLine) connectMethod(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, o connectOptions, cfg map[string]any) (connectors.AuthMethod, error) {
+	if m, chosen, err := methodOfFlags(def, o, cfg); chosen || err != nil {
+		return m, err
 	}
-	name := cmp.Or(b.Label, service.DefaultName)
-	in := service.ConnectionsIn{ConnectorID: def.ID, Limit: connectors.MaxLimit}
-	for {
-		page, err := s.Connections(ctx, t, in)
+	if id, given := cfg["auth_method"].(string); given && id != "" {
+		return namedMethod(def, id)
+	}
+	if ref := c.flags.connection; ref != "" {
+		k, err := s.Connection(ctx, t, service.ConnectionIn{ID: ref})
 		if err != nil {
-			return err
+			return connectors.AuthMethod{}, err
 		}
-		for _, k := range page.Items {
-			if k.Name == name {
-				e := connectors.Errorf(connectors.Conflict, "%s is connected as %q already (%s): renew it with --connection %s, or name another with --name", def.Name, name, k.ID, k.ID)
-				e.Details = map[string]any{"connectionId": k.ID}
-				return e
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		in.Cursor = string(page.Next)
+		return namedMethod(def, k.AuthMethod)
 	}
+	consent, hasConsent := methodOf(def, true)
+	if key, hasKey := methodOf(def, false); !hasConsent || hasKey && givesOnly(def, key, cfg) {
+		return key, nil
+	}
+	return consent, nil
 }
 
-// askRest fills in what is still missing: the secret from standard input, the rest from the operator. A renewal only
-// needs the secret; everything else is kept.
-func (c *commandLine) askRest(ctx context.Context, def *connectors.Definition, o connectOptions, b *service.ConnectedBody) error {
-	secret, _ := def.Field(def.Auth[0].Secret)
-	if o.tokenStdin {
-		token, err := c.readToken(ctx, secret)
-		if err != nil {
-			return err
+// methodOfFlags returns the way to connect that the flags ask for, if they do.
+func methodOfFlags(def *connectors.Definition, o connectOptions, cfg map[string]any) (m connectors.AuthMethod, chosen bool, err error) {
+	if !o.byKey() && !o.byConsent() {
+		return m, false, nil
+	}
+	m, found := methodOf(def, o.byConsent())
+	switch {
+	case !found && o.byConsent():
+		return m, false, connectors.Errorf(connectors.Unsupported, "%s does not connect by OAuth: --no-browser, --site and --scopes are not for it", def.Name)
+	case !found:
+		return m, false, connectors.Errorf(connectors.Unsupported, "%s has no API keys: `ucf connect %s` connects by OAuth", def.Name, def.ID)
+	}
+	if id, _ := cfg["auth_method"].(string); o.byKey() && id != "" {
+		// There may be several kinds of keys.
+		if given, err := namedMethod(def, id); err != nil || given.OAuth == nil {
+			return given, true, err
 		}
-		b.Config[secret.Name] = token
 	}
-	if b.ConnectionID == "" {
-		return c.ask(ctx, def, b.Config)
+	return m, true, nil
+}
+
+// namedMethod returns the auth method with that id.
+func namedMethod(def *connectors.Definition, id string) (connectors.AuthMethod, error) {
+	m, known := def.Method(id)
+	if !known {
+		return m, connectors.InvalidFields(connectors.Fault{Field: "auth_method", Message: "must be one of " + join(def.AuthMethods())})
 	}
-	if _, have := b.Config[secret.Name]; have || !c.asks() || coveredByShorthand(def, b.Config) {
-		return nil
+	return m, nil
+}
+
+// methodOf returns the connector's way to connect by OAuth, or the one by a key or password.
+func methodOf(def *connectors.Definition, oauth bool) (connectors.AuthMethod, bool) {
+	i := slices.IndexFunc(def.Auth, func(m connectors.AuthMethod) bool { return (m.OAuth != nil) == oauth })
+	if i < 0 {
+		return connectors.AuthMethod{}, false
 	}
-	return c.askField(ctx, def, secret, b.Config)
+	return def.Auth[i], true
+}
+
+// givesOnly reports whether a configuration holds a field that only this auth method has.
+func givesOnly(def *connectors.Definition, m connectors.AuthMethod, cfg map[string]any) bool {
+	return slices.ContainsFunc(def.Fields, func(f connectors.Field) bool {
+		return cfg[f.Name] != nil && slices.Equal(f.Methods, []string{m.ID})
+	})
+}
+
+// showConnected tells who is connected to what.
+func (c *commandLine) showConnected(def *connectors.Definition, out service.ConnectedOut) error {
+	to, address := out.Probe.Instance.Name, out.Probe.Instance.URL
+	if out.Site != nil {
+		to, address = out.Site.Name, out.Site.URL
+	}
+	err := c.show(out, fields("connected", out.ConnectionID, "to", to, "address", address, "as", out.Probe.Account.Name))
+	if out.Warning != "" {
+		c.notef("warning: %s", out.Warning)
+	}
+	for _, w := range out.Probe.Warnings {
+		c.notef("warning: %s", w.Message)
+	}
+	if c.asks() {
+		next := "connectors probe"
+		if slices.Contains(def.Capabilities(), connectors.CapContainers) {
+			next = "containers"
+		}
+		c.notef("next: ucf %s %s", next, def.ID)
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,19 +29,30 @@ func (c *commandLine) connectionsListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{
-				head: []string{"ID", "CONNECTOR", "NAME", "STATUS", "ACCOUNT", "LAST USED"}, paint: paintStatus(3), flex: 2, keep: 4,
-				empty: "no connections yet; make one with `ucf connect`",
-			}
-			for _, k := range page.Items {
-				v.rows = append(v.rows, []string{k.ID, k.ConnectorID, k.Name, string(k.Status), k.Account.Name, c.when(k.LastUsedAt)})
-			}
-			return showList(c, page, v)
+			return showList(c, page, c.connectionsView(page.Items))
 		},
 	}
 	cmd.Flags().StringVar(&in.ConnectorID, "connector", "", "only those of this connector")
 	pageFlags(cmd, &in.Cursor, &in.Limit)
 	return cmd
+}
+
+// connectionsView lists connections. Where one of them dies when it is not used, a column tells when.
+func (c *commandLine) connectionsView(conns []service.ConnectionOut) view {
+	v := view{
+		head: []string{"ID", "CONNECTOR", "NAME", "STATUS", "ACCOUNT", "LAST USED", "DIES IN"}, paint: paintStatus(3), flex: 2, keep: 4,
+		empty: "no connections yet; make one with `ucf connect`",
+	}
+	for _, k := range conns {
+		v.rows = append(v.rows, []string{k.ID, k.ConnectorID, k.Name, string(k.Status), k.Account.Name, c.when(k.LastUsedAt), days(k.DiesInDays)})
+	}
+	if last := len(v.head) - 1; c.format() == formatTable && !slices.ContainsFunc(v.rows, func(row []string) bool { return row[last] != "" }) {
+		v.head = v.head[:last]
+		for i := range v.rows {
+			v.rows[i] = v.rows[i][:last]
+		}
+	}
+	return v
 }
 
 // pageFlags are the flags of a listing of the store.
@@ -68,9 +80,21 @@ func (c *commandLine) connectionsShowCmd() *cobra.Command {
 }
 
 func (c *commandLine) connectionView(k service.ConnectionOut) view {
+	site := ""
+	if k.Site != nil {
+		site = k.Site.Name + " (" + k.Site.URL + ")"
+	}
 	return fields("id", k.ID, "connector", k.ConnectorID, "name", k.Name, "status", string(k.Status), "reason", k.Reason,
-		"auth method", k.AuthMethod, "account", k.Account.Name, "config", inline(k.Config), "revision", fmt.Sprint(k.Revision),
-		"created", c.when(&k.CreatedAt), "updated", c.when(&k.UpdatedAt), "last used", c.when(k.LastUsedAt))
+		"auth method", k.AuthMethod, "account", k.Account.Name, "site", site, "scopes", join(k.Scopes), "config", inline(k.Config),
+		"dies in", diesIn(k), "revision", fmt.Sprint(k.Revision), "created", c.when(&k.CreatedAt), "updated", c.when(&k.UpdatedAt), "last used", c.when(k.LastUsedAt))
+}
+
+// diesIn tells when the provider drops a consent.
+func diesIn(k service.ConnectionOut) string {
+	if k.DiesInDays == nil {
+		return ""
+	}
+	return days(k.DiesInDays) + ", if it is not used"
 }
 
 func (c *commandLine) connectionsRenameCmd() *cobra.Command {
@@ -98,6 +122,7 @@ func (c *commandLine) connectionsRevokeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "revoke CONNECTION", Short: "Drop a connection's credential", Args: args("CONNECTION"),
 		Long: "Drop a connection's credential. The connection stays, with its cursors, and can be renewed.\n\n" +
+			"A consent by OAuth is withdrawn at the provider too, where that can be done and no other connection uses it.\n" +
 			"An API token or a password stays valid at the provider until you remove it there.",
 		Example: "  ucf connections revoke default --reason \"key leaked\"", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -110,12 +135,25 @@ func (c *commandLine) connectionsRevokeCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.note("the credential is gone from here; remove it at the provider too")
-			return c.show(out, fields("revoked", fmt.Sprint(out.Revoked)))
+			c.note(revokedNote(out))
+			return c.show(out, fields("revoked", fmt.Sprint(out.Revoked), "at the provider", out.AtProvider, "kept by", refsOf(out.Kept)))
 		},
 	}
 	cmd.Flags().StringVar(&in.Body.Reason, "reason", "", "why, for the audit log")
 	return cmd
+}
+
+// revokedNote tells what became of a credential at its provider.
+func revokedNote(out service.RevokedOut) string {
+	switch out.AtProvider {
+	case "":
+		return "the credential is gone from here; remove it at the provider too"
+	case service.AtProviderRevoked:
+		return "the consent is gone from here and withdrawn at the provider"
+	case service.AtProviderKept:
+		return "the connection is revoked, and the consent stays at the provider: " + refsOf(out.Kept) + " use it"
+	}
+	return "the consent is gone from here, but not at the provider: " + out.Warning
 }
 
 func (c *commandLine) connectionsDeleteCmd() *cobra.Command {

@@ -41,8 +41,8 @@ func (c *commandLine) doctorCmd() *cobra.Command {
 	var probe, fix bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Find what is misconfigured", Args: args(),
-		Long: "Find what is misconfigured: settings, key, data folder, store, connections. With --probe every connection\n" +
-			"calls its system. The exit code is that of the first check that fails.",
+		Long: "Find what is misconfigured: settings, key, data folder, OAuth apps, store, consents, connections. With --probe\n" +
+			"every connection calls its system. The exit code is that of the first check that fails.",
 		Example: "  ucf doctor\n  ucf doctor --probe -o json\n  ucf doctor --fix",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.examine(cmd.Context(), probe, fix)
@@ -86,6 +86,7 @@ func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 	}
 	cfg := c.app.Config
 	found := []finding{ok("version", Version()), settingsFinding(cfg), c.configFinding(cfg), keyFinding(cfg), dataFinding(cfg)}
+	found = append(found, examineApps(s, cfg)...)
 	if _, err := os.Stat(cfg.Database()); errors.Is(err, fs.ErrNotExist) && cfg.DataDir != "" {
 		return append(found, ok("store", "none yet: "+cfg.Database()+" is made on first use"))
 	}
@@ -97,7 +98,7 @@ func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 		return append(found, failed("keys", err))
 	}
 	found = append(found, ok("keys", "all stored credentials are sealed with keys at hand"))
-	found = append(found, examineTokens(ctx, s, t, fix))
+	found = append(found, examineTokens(ctx, s, t, fix)...)
 	return append(found, examineConnections(ctx, s, t, probe)...)
 }
 
@@ -186,37 +187,6 @@ func dataFinding(cfg *config.Config) finding {
 		note += fmt.Sprintf(", %d GB free", free>>30)
 	}
 	return ok(check, cfg.DataDir+note)
-}
-
-// examineTokens looks for credentials that an interrupted change left behind.
-func examineTokens(ctx context.Context, s *service.Service, t domain.Tenant, fix bool) finding {
-	const check = "left-over credentials"
-	if fix {
-		n, err := s.Sweep(ctx, t)
-		if err != nil {
-			return failed(check, err)
-		}
-		return ok(check, fmt.Sprintf("%d removed", n))
-	}
-	n := 0
-	for in := (service.TokensIn{Limit: connectors.MaxLimit}); ; {
-		page, err := s.Tokens(ctx, t, in)
-		if err != nil {
-			return failed(check, err)
-		}
-		for _, tok := range page.Items {
-			if tok.ConnectionID == "" {
-				n++
-			}
-		}
-		if in.Cursor = string(page.Next); in.Cursor == "" {
-			break
-		}
-	}
-	if n > 0 {
-		return warn(check, fmt.Sprintf("%d, harmless; --fix removes those older than an hour", n))
-	}
-	return ok(check, "none")
 }
 
 func examineConnections(ctx context.Context, s *service.Service, t domain.Tenant, probe bool) []finding {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,9 +28,25 @@ func (g *given) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&g.configFile, "config-file", "", "JSON or YAML `FILE` with the configuration; - is standard input")
 }
 
-// config returns what is given for a connector; it is empty when nothing is. What no connector calls a field is
-// refused here, because a service may take it for something else than a field.
+// config returns what is given for a connector; it is empty when nothing is. An OAuth app in the environment is
+// there for `ucf connect`: without a token it is no configuration to work with.
 func (c *commandLine) config(g given, def *connectors.Definition) (map[string]any, error) {
+	out, err := c.everything(g, def)
+	m, ok := methodOf(def, true)
+	if err != nil || !ok || out[m.Secret] != nil || out["auth_method"] == m.ID {
+		return out, err
+	}
+	for name, v := range c.fromEnvironment(def) {
+		if f, ok := def.Field(name); ok && slices.Equal(f.Methods, []string{m.ID}) && out[name] == v {
+			delete(out, name)
+		}
+	}
+	return out, nil
+}
+
+// everything returns all that is given for a connector. What no connector calls a field is refused here, because a
+// service may take it for something else than a field.
+func (c *commandLine) everything(g given, def *connectors.Definition) (map[string]any, error) {
 	out := c.fromEnvironment(def)
 	if g.configFile != "" {
 		file, err := c.readConfigFile(g.configFile)
@@ -61,7 +78,7 @@ func (c *commandLine) config(g given, def *connectors.Definition) (map[string]an
 // secretWays names the ways to give a secret.
 func secretWays(def *connectors.Definition, f connectors.Field) string {
 	ways := envName(def, f.Name) + " or --config-file"
-	if f.Name == def.Auth[0].Secret {
+	if key, ok := methodOf(def, false); ok && f.Name == key.Secret {
 		ways = "--token-stdin, a prompt, " + ways
 	}
 	return ways
@@ -91,15 +108,11 @@ func (c *commandLine) asks() bool { return c.io.InTTY && c.io.ErrTTY }
 
 // ask prompts for the required fields that are missing, on a terminal; elsewhere they stay missing, and the check of
 // the configuration names them.
-func (c *commandLine) ask(ctx context.Context, def *connectors.Definition, cfg map[string]any) error {
+func (c *commandLine) ask(ctx context.Context, def *connectors.Definition, m connectors.AuthMethod, cfg map[string]any) error {
 	if !c.asks() || coveredByShorthand(def, cfg) {
 		return nil
 	}
-	method := def.Auth[0].ID
-	if id, ok := cfg["auth_method"].(string); ok {
-		method = id
-	}
-	for _, f := range def.FieldsOf(method) {
+	for _, f := range def.FieldsOf(m.ID) {
 		if _, have := cfg[f.Name]; have || !f.Required {
 			continue
 		}

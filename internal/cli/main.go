@@ -30,6 +30,9 @@ type IO struct {
 
 	InTTY, OutTTY, ErrTTY bool
 	Width                 int // of the terminal, in cells; 0 when unknown
+
+	// Browse opens an address in the operator's browser; nil where there is none.
+	Browse func(ctx context.Context, address string) error
 }
 
 // Stdio returns the process's own input and output.
@@ -44,6 +47,7 @@ func Stdio() IO {
 	case s.ErrTTY:
 		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd()))
 	}
+	s.Browse = browserOf(s)
 	return s
 }
 

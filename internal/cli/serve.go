@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -45,9 +46,21 @@ func (c *commandLine) serve(ctx context.Context) error {
 	}
 	log := c.logFor(cfg, false)
 	log.InfoContext(ctx, "serving", "address", "http://"+ln.Addr().String(), "docs", "http://"+ln.Addr().String()+"/docs", "version", Version())
+	defer inBackground(ctx, a.Run)()
 	err = httpapi.Serve(ctx, ln, httpapi.Server(cfg.Listen, a.Handler(), log), httpapi.Shutdown{})
 	log.InfoContext(ctx, "stopped")
 	return err
+}
+
+// inBackground runs work beside the server, and returns what ends it and waits for its end.
+func inBackground(ctx context.Context, work func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { work(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 func listenError(addr string, err error) error {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -11,7 +13,7 @@ import (
 
 func (c *commandLine) tokensCmd() *cobra.Command {
 	cmd := group("tokens", "List, set and read sealed credentials", "list")
-	cmd.AddCommand(c.tokensListCmd(), c.tokensSetCmd(), c.tokensGetCmd(), c.tokensRefreshCmd(), later("rotate-key", "rotation of the encryption key"))
+	cmd.AddCommand(c.tokensListCmd(), c.tokensSetCmd(), c.tokensGetCmd(), c.tokensRefreshCmd(), c.tokensRotateCmd())
 	return cmd
 }
 
@@ -29,15 +31,34 @@ func (c *commandLine) tokensListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{head: []string{"ID", "KIND", "CONNECTOR", "CONNECTION", "EXPIRES", "KEY"}, flex: 3, empty: "no credentials yet"}
+			v := view{head: []string{"ID", "KIND", "CONNECTIONS", "EXPIRES", "DIES IN", "KEY"}, flex: 2, keep: 3, empty: "no credentials yet"}
 			for _, k := range page.Items {
-				v.rows = append(v.rows, []string{k.ID, k.Kind, k.ConnectorID, k.Connection, c.when(k.ExpiresAt), k.KeyID})
+				v.rows = append(v.rows, []string{k.ID, k.Kind, refsOf(k.Connections), c.when(k.ExpiresAt), tokenLife(k), k.KeyID})
 			}
 			return showList(c, page, v)
 		},
 	}
 	pageFlags(cmd, &in.Cursor, &in.Limit)
 	return cmd
+}
+
+// tokenLife tells how long a consent lives that nobody uses.
+func tokenLife(k service.TokenOut) string {
+	if k.Refused != "" {
+		return "refused"
+	}
+	return days(k.DiesInDays)
+}
+
+// days writes a number of days, none as nothing.
+func days(n *int) string {
+	switch {
+	case n == nil:
+		return ""
+	case *n == 1:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", *n)
 }
 
 func (c *commandLine) tokensSetCmd() *cobra.Command {
@@ -112,16 +133,24 @@ func (c *commandLine) tokensGetCmd() *cobra.Command {
 
 func (c *commandLine) tokensRefreshCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "refresh CONNECTION", Short: "Renew a credential that the provider renews", Args: args("CONNECTION"),
-		Long:    "Renew a credential that the provider renews. API keys and passwords are not renewed: `ucf tokens set` replaces one.",
+		Use: "refresh CONNECTION", Short: "Refresh the access token of a connection by OAuth", Args: args("CONNECTION"),
+		Long: "Refresh the access token of a connection by OAuth now; every use does it by itself when it is due. API keys and\n" +
+			"passwords are not refreshed: `ucf tokens set` replaces one.",
 		Example: "  ucf tokens refresh default", ValidArgsFunction: c.completeConnection,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, t, err := c.open()
 			if err != nil {
 				return err
 			}
-			_, err = s.RefreshToken(cmd.Context(), t, service.ConnectionIn{ID: args[0]})
-			return err
+			out, err := s.RefreshToken(cmd.Context(), t, service.ConnectionIn{ID: args[0]})
+			if err != nil {
+				return err
+			}
+			expires := c.when(out.ExpiresAt)
+			if expires == "" {
+				expires = "not told by the provider"
+			}
+			return c.show(out, fields("expires", expires))
 		},
 	}
 }

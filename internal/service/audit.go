@@ -42,7 +42,7 @@ func (s *Service) Audit(ctx context.Context, t domain.Tenant, in AuditIn) (conne
 			return st.ListAudit(ctx, t, store.AuditFilter{Action: in.Action, TargetID: in.TargetID}, l)
 		},
 		id: func(e domain.AuditEntry) string { return e.ID },
-		out: func(e domain.AuditEntry) AuditOut {
+		out: func(_ store.Store, e domain.AuditEntry) AuditOut {
 			if e.Meta == nil {
 				e.Meta = map[string]any{}
 			}

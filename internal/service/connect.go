@@ -8,6 +8,7 @@ import (
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/oauth"
 	"github.com/unified-connector/ucf/internal/store"
 )
 
@@ -86,23 +87,33 @@ func (s *Service) create(ctx context.Context, st store.Store, t domain.Tenant, n
 	if err := s.CheckKeys(ctx); err != nil {
 		return c, err
 	}
-	tok, err := s.sealToken(t, c.AuthMethod, cfg.Secrets(), time.Time{})
+	tok, err := s.newToken(t, cfg, time.Time{})
 	if err != nil {
 		return c, err
 	}
 	c.TokenID = tok.ID
+	c.Scopes = scopesOf(cfg)
 	meta := map[string]any{"connectorId": c.ConnectorID, "name": name, "tokenId": tok.ID}
 	err = s.audited(ctx, t, "connection.create", target{"connection", c.ID}, meta, func() error {
-		if err := st.CreateToken(ctx, tok); err != nil {
+		tok, made, err := s.addToken(ctx, st, tok)
+		if err != nil {
 			return err
 		}
-		if err := st.CreateConnection(ctx, c); err != nil {
+		c.TokenID = tok.ID
+		if err = st.CreateConnection(ctx, c); err != nil && made {
 			s.dropToken(ctx, st, t, tok.ID)
-			return err
 		}
-		return nil
+		return err
 	})
 	return c, err
+}
+
+// scopesOf returns the scopes that a configuration by OAuth names.
+func scopesOf(cfg connectors.Config) []string {
+	if cfg.AuthMethod().OAuth == nil {
+		return nil
+	}
+	return cfg.List("scopes")
 }
 
 // reconfigure gives a stored connection another configuration.
@@ -111,18 +122,23 @@ func (s *Service) reconfigure(ctx context.Context, st store.Store, c domain.Conn
 	if err != nil {
 		return c, err
 	}
-	cfg, err := s.merged(ctx, st, def, c, raw)
+	cfg, kept, err := s.merged(ctx, st, def, c, raw)
 	if err != nil {
 		return c, err
 	}
-	if _, err := s.Outbound.Env(Target{Tenant: c.Tenant, Config: cfg, OperatorHost: s.Operator}); err != nil {
+	if _, err := s.Outbound.Env(Target{Tenant: c.Tenant, Config: cfg, OperatorHost: s.Operator, API: s.apiOf(cfg, nil)}); err != nil {
 		return c, err
 	}
 	err = s.audited(ctx, c.Tenant, "connection.update", target{"connection", c.ID}, map[string]any{"name": c.Name}, func() error {
 		if account.ID != "" {
 			c.Account = account
 		}
-		c.OperatorHost = s.Operator
+		c.OperatorHost, c.Scopes = s.Operator, scopesOf(cfg)
+		if kept {
+			c.Config, c.UpdatedAt = cfg.Public(), s.Now().UTC()
+			c.Revision, err = st.UpdateConnection(ctx, c)
+			return err
+		}
 		c, err = s.replaceCredential(ctx, st, c, cfg, time.Time{})
 		return err
 	})
@@ -130,25 +146,41 @@ func (s *Service) reconfigure(ctx context.Context, st store.Store, c domain.Conn
 }
 
 // merged returns the new configuration of a connection. Secrets that raw does not give are kept where the
-// destination stays the same; where it changes they are demanded again.
-func (s *Service) merged(ctx context.Context, st store.Store, def *connectors.Definition, c domain.Connection, raw map[string]any) (connectors.Config, error) {
-	cfg, err := def.ParseConfig(raw)
+// destination stays the same; where it changes they are demanded again. kept tells that all of them were kept, and the
+// credential is the one that it was.
+func (s *Service) merged(ctx context.Context, st store.Store, def *connectors.Definition, c domain.Connection, raw map[string]any) (cfg connectors.Config, kept bool, err error) {
+	cfg, err = def.ParseConfig(raw)
 	if err == nil {
-		return cfg, nil
+		return cfg, false, nil
 	}
-	secrets, _, cerr := s.credential(ctx, st, c)
+	secrets, tok, cerr := s.credential(ctx, st, c)
 	if cerr != nil {
-		return cfg, err
+		return cfg, false, err
 	}
 	with, werr := parseWith(def, raw, secrets)
 	if werr != nil {
-		return cfg, err
+		return cfg, false, err
 	}
 	before, berr := parseWith(def, c.Config, secrets)
-	if berr == nil && before.SameDestination(with) && before.AuthMethod().ID == with.AuthMethod().ID {
-		return with, nil
+	if berr != nil || !before.SameDestination(with) || before.AuthMethod().ID != with.AuthMethod().ID {
+		return cfg, false, connectors.InvalidFields(missing(def, raw, secrets)...)
 	}
-	return cfg, connectors.InvalidFields(missing(def, raw, secrets)...)
+	kept = !givesSecret(def, raw)
+	if tok.Grant != nil && !kept {
+		// A part of a grant in a second record would be a second copy of a refresh token.
+		return cfg, false, connectors.InvalidFields(connectors.Fault{Field: oauth.FieldAccess, Message: "is required with the other secrets; or connect again"})
+	}
+	return with, kept, nil
+}
+
+// givesSecret reports whether a raw configuration gives any secret.
+func givesSecret(def *connectors.Definition, raw map[string]any) bool {
+	for name, v := range raw {
+		if f, ok := def.Field(name); ok && f.Kind == connectors.KindSecret && v != nil && v != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func missing(def *connectors.Definition, raw map[string]any, secrets map[string]connectors.Secret) []connectors.Fault {
@@ -177,16 +209,23 @@ type ConnectIn struct {
 		CSRFToken     string   `json:"csrfToken,omitempty" doc:"For oauth2: repeated when the flow is completed"`
 		CodeChallenge string   `json:"codeChallenge,omitempty" doc:"For oauth2: S256 of a verifier that completes the flow"`
 	}
+	// Config is what the command line alone gives: an OAuth app that is not the operator's.
+	Config map[string]any `json:"-"`
 }
 
 // Workspace returns the tenant named beside the header.
 func (in ConnectIn) Workspace() string { return in.Body.WorkspaceID }
 
-// ConnectOut says what a flow by API key still needs.
+// ConnectOut says how a connect flow goes on: by API key, what the user has to give; by OAuth, where the user consents.
 type ConnectOut struct {
-	Status         string         `json:"status" enum:"pending_key"`
-	Fields         []ConnectField `json:"fields"`
+	Status         string         `json:"status,omitempty" enum:"pending_key" doc:"For api_key"`
+	Fields         []ConnectField `json:"fields,omitempty" doc:"For api_key: what the user fills in"`
 	ExpectedHeader string         `json:"expectedHeader,omitempty" doc:"How the key is presented to the provider"`
+
+	AuthURL       string     `json:"authUrl,omitempty" doc:"For oauth2: where the user consents"`
+	State         string     `json:"state,omitempty" doc:"For oauth2: comes back with the browser and completes the flow once"`
+	CodeChallenge string     `json:"codeChallenge,omitempty" doc:"For oauth2: S256 of the verifier that ucf keeps"`
+	ExpiresAt     *time.Time `json:"expiresAt,omitempty" doc:"For oauth2: until when the flow can be completed"`
 }
 
 // ConnectField is one field that a user fills in.
@@ -199,19 +238,27 @@ type ConnectField struct {
 	Default  string `json:"default,omitempty"`
 }
 
-// Connect begins a connect flow and says what the user has to give. OAuth is not part of this version.
-func (s *Service) Connect(_ context.Context, _ domain.Tenant, in ConnectIn) (ConnectOut, error) {
+// Connect begins a connect flow and says what the user has to do.
+func (s *Service) Connect(ctx context.Context, t domain.Tenant, in ConnectIn) (ConnectOut, error) {
 	def, err := s.definition(in.ID)
 	if err != nil {
 		return ConnectOut{}, err
 	}
-	if in.Body.Method == "oauth2" {
-		return ConnectOut{}, connectors.Errorf(connectors.Unsupported, "connecting %s by OAuth is not part of this version: use the method api_key", def.Name)
+	switch in.Body.Method {
+	case connectors.MethodOAuth:
+		return s.beginOAuth(ctx, t, def, in)
+	case "api_key":
+		return connectByKey(def)
 	}
-	if in.Body.Method != "api_key" {
-		return ConnectOut{}, connectors.InvalidFields(connectors.Fault{Field: "method", Message: "must be oauth2 or api_key"})
+	return ConnectOut{}, connectors.InvalidFields(connectors.Fault{Field: "method", Message: "must be oauth2 or api_key"})
+}
+
+// connectByKey says what a user has to give who connects by a key.
+func connectByKey(def *connectors.Definition) (ConnectOut, error) {
+	m, err := keyMethod(def)
+	if err != nil {
+		return ConnectOut{}, err
 	}
-	m := def.Auth[0]
 	out := ConnectOut{Status: "pending_key", Fields: []ConnectField{}}
 	switch m.Scheme {
 	case connectors.SchemeBasic:
@@ -259,18 +306,29 @@ func (in ConnectedIn) Workspace() string { return in.Body.WorkspaceID }
 type ConnectedOut struct {
 	ConnectionID string                 `json:"connectionId"`
 	Status       domain.Status          `json:"status"`
+	Site         *connectors.Site       `json:"site,omitempty" doc:"For oauth2: the site that was connected"`
 	Probe        connectors.ProbeResult `json:"probe"`
+	Warning      string                 `json:"warning,omitempty"`
 }
 
-// Connected completes a connect flow by API key: it probes with the key, and stores the connection only when the
-// provider accepts it. With ConnectionID it renews that connection, which keeps its id and cursors.
+// addWarning adds what the caller should know.
+func (o *ConnectedOut) addWarning(w string) {
+	if o.Warning != "" {
+		o.Warning += "; "
+	}
+	o.Warning += w
+}
+
+// Connected completes a connect flow. By OAuth the caller that began it hands over the state and code that the browser
+// brought back. By API key it probes with the key, and stores the connection only when the provider accepts it. With
+// ConnectionID it renews that connection, which keeps its id and cursors.
 func (s *Service) Connected(ctx context.Context, t domain.Tenant, in ConnectedIn) (ConnectedOut, error) {
 	def, err := s.definition(in.ID)
 	if err != nil {
 		return ConnectedOut{}, err
 	}
 	if in.Body.oauth() {
-		return ConnectedOut{}, connectors.Errorf(connectors.Unsupported, "connecting %s by OAuth is not part of this version: send apiKey", def.Name)
+		return s.completeOAuth(ctx, t, def, in)
 	}
 	raw, err := withKey(def, in.Body)
 	if err != nil {
@@ -295,7 +353,7 @@ func (s *Service) Connected(ctx context.Context, t domain.Tenant, in ConnectedIn
 		return ConnectedOut{}, err
 	}
 	c, err := s.create(ctx, st, t, name, cfg, probe.Account)
-	return ConnectedOut{c.ID, c.Status, probe}, err
+	return ConnectedOut{ConnectionID: c.ID, Status: c.Status, Probe: probe}, err
 }
 
 // nameFree refuses a name in use before anybody is asked for a credential or a provider is called.
@@ -320,9 +378,7 @@ func (s *Service) renew(ctx context.Context, st store.Store, t domain.Tenant, de
 	if err != nil {
 		return ConnectedOut{}, err
 	}
-	full := maps.Clone(c.Config)
-	maps.Copy(full, raw)
-	cfg, err := s.merged(ctx, st, def, c, full)
+	cfg, _, err := s.merged(ctx, st, def, c, overlaid(def, c.Config, raw))
 	if err != nil {
 		return ConnectedOut{}, err
 	}
@@ -335,7 +391,24 @@ func (s *Service) renew(ctx context.Context, st store.Store, t domain.Tenant, de
 		return ConnectedOut{}, err
 	}
 	c, err = s.reconfigure(ctx, st, c, secrets, probe.Account)
-	return ConnectedOut{c.ID, c.Status, probe}, err
+	return ConnectedOut{ConnectionID: c.ID, Status: c.Status, Probe: probe}, err
+}
+
+// overlaid returns a stored configuration with a new one over it, without the fields that its auth method does not use.
+func overlaid(def *connectors.Definition, stored, given map[string]any) map[string]any {
+	full := maps.Clone(stored)
+	if full == nil {
+		full = map[string]any{}
+	}
+	maps.Copy(full, given)
+	method, _ := full["auth_method"].(string)
+	for name := range full {
+		f, ok := def.Field(name)
+		if _, isGiven := given[name]; ok && !isGiven && len(f.Methods) > 0 && !slices.Contains(f.Methods, method) {
+			delete(full, name)
+		}
+	}
+	return full
 }
 
 // withKey puts the key of a flow into the field of the configuration that it belongs to.
@@ -344,11 +417,18 @@ func withKey(def *connectors.Definition, b ConnectedBody) (map[string]any, error
 	if raw == nil {
 		raw = map[string]any{}
 	}
-	field := def.Auth[0].Secret
-	if id, ok := raw["auth_method"].(string); ok {
-		if m, found := def.Method(id); found {
-			field = m.Secret
+	id, given := raw["auth_method"].(string)
+	m, known := def.Method(id)
+	if !given {
+		var err error
+		if m, err = keyMethod(def); err != nil {
+			return nil, err
 		}
+		raw["auth_method"], known = m.ID, true
+	}
+	field := m.Secret
+	if !known {
+		field = def.Auth[0].Secret // the unknown method is told when the configuration is checked
 	}
 	if b.APIKey != "" {
 		raw[field] = b.APIKey

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -21,13 +22,15 @@ type ConnectionOut struct {
 	Site        *connectors.Site   `json:"site,omitempty"`
 	Config      map[string]any     `json:"config" doc:"Without secrets"`
 	Scopes      []string           `json:"scopes"`
+	DiesInDays  *int               `json:"diesInDays,omitempty" doc:"Days until the provider drops a consent that nobody uses"`
 	Revision    int64              `json:"revision"`
 	CreatedAt   time.Time          `json:"createdAt"`
 	UpdatedAt   time.Time          `json:"updatedAt"`
 	LastUsedAt  *time.Time         `json:"lastUsedAt"`
 }
 
-func connectionOut(c domain.Connection) ConnectionOut {
+// connectionOut shows a connection. What its grant tells is left out where it cannot be read.
+func (s *Service) connectionOut(ctx context.Context, st store.Store, c domain.Connection) ConnectionOut {
 	out := ConnectionOut{
 		ID: c.ID, ConnectorID: c.ConnectorID, Name: c.Name, Status: c.Status, Reason: c.Reason, AuthMethod: c.AuthMethod,
 		Account: c.Account, Site: c.Site, Config: c.Config, Scopes: c.Scopes, Revision: c.Revision,
@@ -38,6 +41,11 @@ func connectionOut(c domain.Connection) ConnectionOut {
 	}
 	if out.Scopes == nil {
 		out.Scopes = []string{}
+	}
+	if c.TokenID != "" && c.AuthMethod == connectors.MethodOAuth {
+		if tok, err := st.Token(ctx, c.Tenant, c.TokenID); err == nil {
+			out.DiesInDays = s.diesInDays(tok)
+		}
 	}
 	return out
 }
@@ -60,7 +68,8 @@ func (s *Service) Connections(ctx context.Context, t domain.Tenant, in Connectio
 		list: func(st store.Store, l store.List) ([]domain.Connection, error) {
 			return st.ListConnections(ctx, t, in.ConnectorID, l)
 		},
-		id: func(c domain.Connection) string { return c.ID }, out: connectionOut,
+		id:  func(c domain.Connection) string { return c.ID },
+		out: func(st store.Store, c domain.Connection) ConnectionOut { return s.connectionOut(ctx, st, c) },
 	})
 }
 
@@ -71,8 +80,11 @@ type ConnectionIn struct {
 
 // Connection returns one connection.
 func (s *Service) Connection(ctx context.Context, t domain.Tenant, in ConnectionIn) (ConnectionOut, error) {
-	_, c, err := s.load(ctx, t, in.ID)
-	return connectionOut(c), err
+	st, c, err := s.load(ctx, t, in.ID)
+	if err != nil {
+		return ConnectionOut{}, err
+	}
+	return s.connectionOut(ctx, st, c), nil
 }
 
 // load returns the store and the connection that ref names.
@@ -118,7 +130,10 @@ func (s *Service) PatchConnection(ctx context.Context, t domain.Tenant, in Patch
 		c.Revision, err = st.UpdateConnection(ctx, c)
 		return err
 	})
-	return connectionOut(c), err
+	if err != nil {
+		return ConnectionOut{}, err
+	}
+	return s.connectionOut(ctx, st, c), nil
 }
 
 // DeleteConnectionIn names the connection to remove.
@@ -143,7 +158,7 @@ func (s *Service) DeleteConnection(ctx context.Context, t domain.Tenant, in Dele
 		return DeletedOut{}, err
 	}
 	err = s.audited(ctx, t, "connection.delete", target{"connection", c.ID}, map[string]any{"name": c.Name, "connectorId": c.ConnectorID}, func() error {
-		if c, err = s.revoke(ctx, st, c, "deleted"); err != nil {
+		if c, _, err = s.revoke(ctx, st, c, "deleted"); err != nil {
 			return err
 		}
 		if _, err := st.DeleteSyncStates(ctx, t, c.ID, "", ""); err != nil {
@@ -171,13 +186,33 @@ type RevokeBody struct {
 // Workspace returns the tenant named beside the header.
 func (in RevokeIn) Workspace() string { return in.Body.WorkspaceID }
 
-// RevokedOut says that a credential is gone.
+// RevokedOut says what became of a credential.
 type RevokedOut struct {
 	Revoked bool `json:"revoked"`
+	// AtProvider is set for consents by OAuth.
+	AtProvider string          `json:"atProvider,omitempty" enum:"revoked,kept,unsupported,failed" doc:"What became of a consent at its provider"`
+	Kept       []ConnectionRef `json:"kept,omitempty" doc:"Connections that use the same consent and keep it"`
+	Warning    string          `json:"warning,omitempty"`
 }
 
-// Revoke drops a connection's credential. An API key or password stays valid at the provider until it is removed
-// there, which no API allows.
+// ConnectionRef names a connection.
+type ConnectionRef struct {
+	ConnectionID string `json:"connectionId"`
+	ConnectorID  string `json:"connectorId"`
+	Name         string `json:"name"`
+}
+
+func refs(conns []domain.Connection) []ConnectionRef {
+	out := make([]ConnectionRef, len(conns))
+	for i, c := range conns {
+		out[i] = ConnectionRef{c.ID, c.ConnectorID, c.Name}
+	}
+	return out
+}
+
+// Revoke drops a connection's credential: a consent by OAuth at the provider first, where that is possible and no other
+// connection uses it. An API key or password stays valid at the provider until it is removed there, which no API
+// allows.
 func (s *Service) Revoke(ctx context.Context, t domain.Tenant, in RevokeIn) (RevokedOut, error) {
 	st, err := s.Store(ctx)
 	if err != nil {
@@ -195,30 +230,57 @@ func (s *Service) Revoke(ctx context.Context, t domain.Tenant, in RevokeIn) (Rev
 	if err != nil {
 		return RevokedOut{}, err
 	}
+	var out RevokedOut
 	err = s.audited(ctx, t, "connection.revoke", target{"connection", c.ID}, map[string]any{"reason": in.Body.Reason}, func() error {
-		_, err := s.revoke(ctx, st, c, in.Body.Reason)
+		_, out, err = s.revoke(ctx, st, c, in.Body.Reason)
 		return err
 	})
-	return RevokedOut{err == nil}, err
+	return out, err
 }
 
-func (s *Service) revoke(ctx context.Context, st store.Store, c domain.Connection, reason string) (domain.Connection, error) {
+func (s *Service) revoke(ctx context.Context, st store.Store, c domain.Connection, reason string) (domain.Connection, RevokedOut, error) {
+	out := RevokedOut{Revoked: true}
 	if c.Status == domain.Revoked && c.TokenID == "" {
-		return c, nil
+		return c, out, nil
+	}
+	others, err := s.withdraw(ctx, st, c, &out)
+	if err != nil {
+		return c, RevokedOut{}, err
 	}
 	token := c.TokenID
 	c.Status, c.Reason, c.TokenID, c.UpdatedAt = domain.Revoked, reason, "", s.Now().UTC()
-	var err error
 	if c.Revision, err = st.UpdateConnection(ctx, c); err != nil {
-		return c, err
+		return c, RevokedOut{}, err
 	}
-	if token != "" {
-		err = st.DeleteToken(ctx, c.Tenant, token)
-		if connectors.CodeOf(err) == connectors.NotFound {
-			err = nil
-		}
+	if token != "" && len(others) == 0 {
+		err = gone(st.DeleteToken(ctx, c.Tenant, token))
 	}
-	return c, err
+	return c, out, err
+}
+
+// withdraw withdraws a connection's consent at the provider, unless other connections use it; it returns those.
+func (s *Service) withdraw(ctx context.Context, st store.Store, c domain.Connection, out *RevokedOut) ([]domain.Connection, error) {
+	users, err := s.tokenUsers(ctx, st, c.Tenant)
+	if err != nil || c.TokenID == "" {
+		return nil, err
+	}
+	others := slices.DeleteFunc(users[c.TokenID], func(o domain.Connection) bool { return o.ID == c.ID })
+	tok, err := st.Token(ctx, c.Tenant, c.TokenID)
+	if err != nil || tok.Grant == nil {
+		return others, gone(err)
+	}
+	if len(others) > 0 {
+		out.AtProvider, out.Kept = AtProviderKept, refs(others)
+		out.Warning = "the consent stays: other connections use it"
+		return others, nil
+	}
+	secrets, err := s.openToken(tok)
+	if err != nil {
+		out.AtProvider, out.Warning = AtProviderFailed, "the credential does not open, so the provider was not told: "+connectors.AsError(err).Message
+		return nil, nil
+	}
+	out.AtProvider, out.Warning = s.revokeAtProvider(ctx, tok, secrets)
+	return nil, nil
 }
 
 // ValidateConnectionIn names the connection to check.
@@ -238,6 +300,6 @@ func (s *Service) ValidateConnection(ctx context.Context, t domain.Tenant, in Va
 	if err != nil {
 		return ValidOut{}, err
 	}
-	_, err = s.fullConfig(ctx, st, c)
+	_, _, err = s.fullConfig(ctx, st, c)
 	return ValidOut{err == nil}, err
 }

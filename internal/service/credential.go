@@ -8,21 +8,44 @@ import (
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/oauth"
 	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/store"
 )
 
-// sealToken returns a new token record for the secrets.
-func (s *Service) sealToken(t domain.Tenant, kind string, secrets map[string]connectors.Secret, expires time.Time) (domain.Token, error) {
+// newToken returns a token record with the secrets of a configuration. A refresh token makes it a grant.
+func (s *Service) newToken(t domain.Tenant, cfg connectors.Config, expires time.Time) (domain.Token, error) {
 	m := s.newMeta(t)
-	tok := domain.Token{Meta: m, ID: domain.NewID(domain.TokenPrefix, m.CreatedAt), Kind: kind, ExpiresAt: expires}
-	ids, err := s.Keeper.KeyIDs()
-	if err != nil {
-		return tok, err
+	tok := domain.Token{Meta: m, ID: domain.NewID(domain.TokenPrefix, m.CreatedAt), Kind: cfg.AuthMethod().ID, ExpiresAt: expires}
+	secrets := cfg.Secrets()
+	if refresh, ok := secrets[oauth.FieldRefresh]; ok && cfg.AuthMethod().OAuth != nil {
+		app, err := s.appFor(cfg.AuthMethod().OAuth.Provider, ownApp{cfg.String("client_id"), cfg.Secret(oauth.FieldSecret)})
+		if err != nil {
+			return tok, err
+		}
+		// Whose it is shows only at the provider: the same refresh token given twice is one grant all the same.
+		tok.Grant = &domain.Grant{
+			Key: oauth.GrantKey(app.Provider.ID, app.ClientID, "refresh token "+stateID(refresh.Reveal())), Provider: app.Provider.ID,
+			ClientID: app.ClientID, Scopes: cfg.List("scopes"), Generation: 1, RefreshedAt: m.CreatedAt,
+		}
+		if app.Provider.APIField != "" {
+			_, tok.Grant.API = cfg.Destination()
+		}
+		tok.DueAt = oauth.DueAt(app.Provider, *tok.Grant)
 	}
-	tok.KeyID = ids[0]
-	tok.Sealed, err = secret.SealFields(s.Keeper, string(t), tok.ID, secrets)
+	err := s.seal(&tok, secrets)
 	return tok, err
+}
+
+// addToken stores a new token record. Of a grant that is stored already the one that is there is kept: its refresh
+// token is the newer one. made tells which it was.
+func (s *Service) addToken(ctx context.Context, st store.Store, tok domain.Token) (stored domain.Token, made bool, err error) {
+	err = st.CreateToken(ctx, tok)
+	if connectors.CodeOf(err) == connectors.Conflict && tok.Grant != nil {
+		stored, err = st.TokenOfGrant(ctx, tok.Tenant, tok.Grant.Key)
+		return stored, false, err
+	}
+	return tok, err == nil, err
 }
 
 // openToken returns the secrets of a token record.
@@ -50,17 +73,22 @@ func (s *Service) credential(ctx context.Context, st store.Store, c domain.Conne
 	return secrets, tok, err
 }
 
-// fullConfig returns the checked configuration of a stored connection, secrets included.
-func (s *Service) fullConfig(ctx context.Context, st store.Store, c domain.Connection) (connectors.Config, error) {
+// fullConfig returns the checked configuration of a stored connection, secrets included, and the token record that
+// holds them.
+func (s *Service) fullConfig(ctx context.Context, st store.Store, c domain.Connection) (connectors.Config, domain.Token, error) {
 	def, err := s.definition(c.ConnectorID)
 	if err != nil {
-		return connectors.Config{}, err
+		return connectors.Config{}, domain.Token{}, err
 	}
-	secrets, _, err := s.credential(ctx, st, c)
+	secrets, tok, err := s.credential(ctx, st, c)
 	if err != nil {
-		return connectors.Config{}, err
+		return connectors.Config{}, tok, err
 	}
-	return parseWith(def, c.Config, secrets)
+	// What renews a grant is the business of its manager alone.
+	delete(secrets, oauth.FieldRefresh)
+	delete(secrets, oauth.FieldSecret)
+	cfg, err := parseWith(def, c.Config, secrets)
+	return cfg, tok, err
 }
 
 // parseWith checks a configuration whose secrets come from elsewhere.
@@ -84,11 +112,12 @@ func (s *Service) replaceCredential(ctx context.Context, st store.Store, c domai
 	if err := s.CheckKeys(ctx); err != nil {
 		return c, err
 	}
-	tok, err := s.sealToken(c.Tenant, cfg.AuthMethod().ID, cfg.Secrets(), expires)
+	tok, err := s.newToken(c.Tenant, cfg, expires)
 	if err != nil {
 		return c, err
 	}
-	if err := st.CreateToken(ctx, tok); err != nil {
+	tok, made, err := s.addToken(ctx, st, tok)
+	if err != nil {
 		return c, err
 	}
 	old := c.TokenID
@@ -96,13 +125,27 @@ func (s *Service) replaceCredential(ctx context.Context, st store.Store, c domai
 	c.Status, c.Reason = domain.Connected, ""
 	c.UpdatedAt = s.Now().UTC()
 	if c.Revision, err = st.UpdateConnection(ctx, c); err != nil {
-		s.dropToken(ctx, st, c.Tenant, tok.ID)
+		if made {
+			s.dropToken(ctx, st, c.Tenant, tok.ID)
+		}
 		return c, err
 	}
-	if old != "" {
-		s.dropToken(ctx, st, c.Tenant, old)
+	if old != "" && old != tok.ID {
+		s.dropUnused(ctx, st, c.Tenant, old)
 	}
 	return c, nil
+}
+
+// dropUnused removes a token unless another connection uses it, as those of one OAuth grant do.
+func (s *Service) dropUnused(ctx context.Context, st store.Store, t domain.Tenant, id string) {
+	users, err := s.tokenUsers(ctx, st, t)
+	if err != nil {
+		s.Log.WarnContext(ctx, "an unused token was not removed", "token", id, "error", err)
+		return
+	}
+	if len(users[id]) == 0 {
+		s.dropToken(ctx, st, t, id)
+	}
 }
 
 // dropToken removes a token that nothing refers to any more; what fails is left to the sweep.
@@ -158,7 +201,7 @@ func (s *Service) Sweep(ctx context.Context, t domain.Tenant) (int, error) {
 	}
 	n := 0
 	for _, tok := range tokens {
-		if _, ok := used[tok.ID]; ok || s.Now().Sub(tok.CreatedAt) < sweepAge {
+		if _, ok := used[tok.ID]; ok || s.Now().Sub(tok.UpdatedAt) < sweepAge {
 			continue
 		}
 		if err := st.DeleteToken(ctx, t, tok.ID); err != nil {
@@ -170,12 +213,12 @@ func (s *Service) Sweep(ctx context.Context, t domain.Tenant) (int, error) {
 }
 
 // tokenUsers returns the tenant's connections by the token they refer to.
-func (s *Service) tokenUsers(ctx context.Context, st store.Store, t domain.Tenant) (map[string]domain.Connection, error) {
+func (s *Service) tokenUsers(ctx context.Context, st store.Store, t domain.Tenant) (map[string][]domain.Connection, error) {
 	conns, err := s.allConnections(ctx, st, t, "")
-	used := make(map[string]domain.Connection, len(conns))
+	used := make(map[string][]domain.Connection, len(conns))
 	for _, c := range conns {
 		if c.TokenID != "" {
-			used[c.TokenID] = c
+			used[c.TokenID] = append(used[c.TokenID], c)
 		}
 	}
 	return used, err

@@ -47,11 +47,15 @@ func (s *Service) open(ctx context.Context, t domain.Tenant, u Use) (*opened, er
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := s.fullConfig(ctx, st, c)
+	cfg, tok, err := s.fullConfig(ctx, st, c)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := s.openConfig(Target{Tenant: t, Config: cfg, OperatorHost: c.OperatorHost && s.Operator}, string(t)+"|"+c.ID)
+	tg := Target{Tenant: t, Config: cfg, OperatorHost: c.OperatorHost && s.Operator, API: s.apiOf(cfg, tok.Grant)}
+	if tok.Grant != nil {
+		tg.Source = s.OAuth.Grants.Source(t, tok.ID)
+	}
+	conn, err := s.openConfig(tg, string(t)+"|"+c.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (s *Service) openGiven(t domain.Tenant, def *connectors.Definition, raw map
 		return nil, connectors.Wrap(connectors.Internal, err, "configuration does not encode")
 	}
 	sum := sha256.Sum256(public)
-	conn, err := s.openConfig(Target{Tenant: t, Config: cfg, OperatorHost: s.Operator}, string(t)+"|given|"+hex.EncodeToString(sum[:8]))
+	conn, err := s.openConfig(Target{Tenant: t, Config: cfg, OperatorHost: s.Operator, API: s.apiOf(cfg, nil)}, string(t)+"|given|"+hex.EncodeToString(sum[:8]))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +84,7 @@ func (s *Service) openConfig(tg Target, binding string) (*connectors.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	env.Config, env.Log, env.Now = tg.Config, s.Log, s.Now
+	env.Config, env.API, env.Log, env.Now = tg.Config, tg.API, s.Log, s.Now
 	return connectors.Open(connectors.Options{Env: env, Sealer: s.Keeper, Binding: binding})
 }
 

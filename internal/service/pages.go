@@ -20,7 +20,7 @@ type listed[R, O any] struct {
 	limit  int
 	list   func(store.Store, store.List) ([]R, error)
 	id     func(R) string
-	out    func(R) O
+	out    func(store.Store, R) O
 }
 
 // page returns one page of a listing of the store. It asks for one record more than the page holds, to know whether there is a
@@ -56,7 +56,7 @@ func page[R, O any](ctx context.Context, s *Service, l listed[R, O]) (connectors
 		out.Next = connectors.Cursor(next)
 	}
 	for _, r := range records {
-		out.Items = append(out.Items, l.out(r))
+		out.Items = append(out.Items, l.out(st, r))
 	}
 	return out, nil
 }

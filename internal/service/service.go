@@ -8,6 +8,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -28,11 +29,19 @@ type Target struct {
 	Config connectors.Config
 	// OperatorHost says that the operator of the command line named the host.
 	OperatorHost bool
+	// API is where the API is for a configuration by OAuth, "" for others.
+	API string
+	// Source gives the access tokens of a stored grant; nil for the configuration's own secret.
+	Source TokenSource
 }
 
 // Outbound prepares everything that leaves ucf for a target: a client that signs, retries and guards.
 type Outbound interface {
 	Env(t Target) (connectors.Env, error)
+	// Unsigned returns a client for a provider's authorization server, which neither signs nor repeats a request.
+	Unsigned(t domain.Tenant, p *connectors.OAuthProvider) (*http.Client, error)
+	// Signed returns a client that signs what goes to a provider's API.
+	Signed(t domain.Tenant, p *connectors.OAuthProvider, api string, source TokenSource) (*http.Client, error)
 }
 
 // Deps are what a service works with.
@@ -42,6 +51,7 @@ type Deps struct {
 	Store    func(ctx context.Context) (store.Store, error)
 	Keeper   Keeper
 	Outbound Outbound
+	OAuth    OAuth
 	Now      func() time.Time
 	Log      *slog.Logger
 	Version  string

@@ -11,14 +11,26 @@ import (
 
 // TokenOut is a sealed credential as its tenant sees it: everything but the credential.
 type TokenOut struct {
-	ID           string     `json:"id"`
-	Kind         string     `json:"kind" doc:"The auth method it serves"`
-	ConnectionID string     `json:"connectionId"`
-	Connection   string     `json:"connection" doc:"Name of the connection"`
-	ConnectorID  string     `json:"connectorId"`
-	KeyID        string     `json:"keyId" doc:"The encryption key that sealed it"`
-	ExpiresAt    *time.Time `json:"expiresAt"`
-	CreatedAt    time.Time  `json:"createdAt"`
+	ID          string              `json:"id"`
+	Kind        string              `json:"kind" doc:"The auth method it serves"`
+	Connections []ConnectionRef     `json:"connections" doc:"Connections that use it; those of one account's consent share it"`
+	Account     *connectors.Account `json:"account,omitempty" doc:"Whose consent it is, for oauth2"`
+	Refused     string              `json:"refused,omitempty" doc:"Why the provider refused it for good"`
+	DiesInDays  *int                `json:"diesInDays,omitempty" doc:"Days until the provider drops a consent that nobody uses"`
+	KeyID       string              `json:"keyId" doc:"The encryption key that sealed it"`
+	ExpiresAt   *time.Time          `json:"expiresAt"`
+	CreatedAt   time.Time           `json:"createdAt"`
+}
+
+func (s *Service) tokenOut(tok domain.Token, users []domain.Connection) TokenOut {
+	out := TokenOut{
+		ID: tok.ID, Kind: tok.Kind, Connections: refs(users), KeyID: tok.KeyID, ExpiresAt: connectors.Time(tok.ExpiresAt),
+		CreatedAt: tok.CreatedAt.UTC(), DiesInDays: s.diesInDays(tok),
+	}
+	if tok.Grant != nil {
+		out.Account, out.Refused = &tok.Grant.Account, tok.Grant.Refused
+	}
+	return out
 }
 
 // TokensIn asks for a page of tokens.
@@ -41,10 +53,7 @@ func (s *Service) Tokens(ctx context.Context, t domain.Tenant, in TokensIn) (con
 		tenant: t, op: "tokens", cursor: in.Cursor, limit: in.Limit,
 		list: func(st store.Store, l store.List) ([]domain.Token, error) { return st.ListTokens(ctx, t, l) },
 		id:   func(tok domain.Token) string { return tok.ID },
-		out: func(tok domain.Token) TokenOut {
-			c := users[tok.ID]
-			return TokenOut{tok.ID, tok.Kind, c.ID, c.Name, c.ConnectorID, tok.KeyID, connectors.Time(tok.ExpiresAt), tok.CreatedAt.UTC()}
-		},
+		out:  func(_ store.Store, tok domain.Token) TokenOut { return s.tokenOut(tok, users[tok.ID]) },
 	})
 }
 
@@ -102,7 +111,8 @@ type GetTokenOut struct {
 	Warning   string     `json:"warning,omitempty"`
 }
 
-// GetToken returns a connection's credential in the clear. The reading is in the audit log before it is answered.
+// GetToken returns a connection's credential in the clear, refreshed first where the provider does that. The reading is
+// in the audit log before it is answered.
 func (s *Service) GetToken(ctx context.Context, t domain.Tenant, in ConnectionIn) (GetTokenOut, error) {
 	st, c, err := s.load(ctx, t, in.ID)
 	if err != nil {
@@ -114,7 +124,7 @@ func (s *Service) GetToken(ctx context.Context, t domain.Tenant, in ConnectionIn
 	}
 	out := GetTokenOut{}
 	err = s.audited(ctx, t, "token.read", target{"connection", c.ID}, map[string]any{"tokenId": c.TokenID}, func() error {
-		secrets, tok, err := s.credential(ctx, st, c)
+		secrets, tok, err := s.fresh(ctx, st, c)
 		if err != nil {
 			return err
 		}
@@ -132,16 +142,14 @@ func (s *Service) GetToken(ctx context.Context, t domain.Tenant, in ConnectionIn
 	return out, err
 }
 
-// RefreshToken is for credentials that a provider renews; an API key or a password is not one of them.
-func (s *Service) RefreshToken(ctx context.Context, t domain.Tenant, in ConnectionIn) (RefreshedOut, error) {
-	_, c, err := s.load(ctx, t, in.ID)
-	if err != nil {
-		return RefreshedOut{}, err
+// fresh returns a connection's secrets; those of a grant are refreshed first where they are about to expire.
+func (s *Service) fresh(ctx context.Context, st store.Store, c domain.Connection) (map[string]connectors.Secret, domain.Token, error) {
+	secrets, tok, err := s.credential(ctx, st, c)
+	if err != nil || tok.Grant == nil {
+		return secrets, tok, err
 	}
-	return RefreshedOut{}, connectors.Errorf(connectors.Unsupported, "a credential of kind %s is not refreshed: make a new one at the provider and set it", c.AuthMethod)
-}
-
-// RefreshedOut says until when a refreshed token is good.
-type RefreshedOut struct {
-	ExpiresAt *time.Time `json:"expiresAt"`
+	if _, err := s.OAuth.Grants.Source(c.Tenant, tok.ID).Token(ctx); err != nil {
+		return nil, tok, err
+	}
+	return s.credential(ctx, st, c)
 }

@@ -26,6 +26,9 @@ type Client struct {
 	HTTP *http.Client
 	// Base is the absolute address that all paths continue, without a slash at its end.
 	Base string
+	// Find returns Base where it takes requests to know it; it is asked before every request and remembers what it
+	// found. Nil with a Base.
+	Find func(context.Context) (string, error)
 	// System is the system's name in messages, as in "Jira".
 	System string
 	// AddressField is the configuration field that Base comes from, named where the address seems wrong.
@@ -65,7 +68,10 @@ func Path(segments ...string) string {
 // Get asks for path, which begins with a slash and is escaped, and decodes the answer into out. It returns the header
 // of the answer. Errors are *[connectors.Error] but for a cancelled context, whose error is passed on.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) (http.Header, error) {
-	address := c.Base + path
+	address, err := c.address(ctx, path)
+	if err != nil {
+		return nil, err
+	}
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
@@ -84,13 +90,26 @@ func (c *Client) Query(ctx context.Context, path string, body, out any) (http.He
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Internal, err, "the request could not be built")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Base+path, bytes.NewReader(data))
+	address, err := c.address(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(data))
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Internal, err, "the request could not be built")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header["Idempotency-Key"] = []string{}
 	return c.do(req, out)
+}
+
+// address returns where a path is.
+func (c *Client) address(ctx context.Context, path string) (string, error) {
+	if c.Find == nil {
+		return c.Base + path, nil
+	}
+	base, err := c.Find(ctx)
+	return base + path, err
 }
 
 func (c *Client) do(req *http.Request, out any) (http.Header, error) {
