@@ -3,6 +3,8 @@ package connectors
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,10 +26,9 @@ type OAuthProvider struct {
 	PKCE bool
 	// RefreshScope is the scope without which there is no refresh token.
 	RefreshScope string
-	// Dead are the errors with which the token endpoint refuses a refresh token for good: CODE for every error with
-	// that code, CODE:WORDS only for those whose description holds the words, in whatever case. Every other error may
-	// pass, and leaves the refresh token as it is.
-	Dead []string
+	// Dead are the errors with which the token endpoint refuses a refresh token for good. Every other error may pass,
+	// and leaves the refresh token as it is.
+	Dead OAuthErrors
 	// ReuseWindow is how long after its first use a refresh token that rotates may be sent once more, because the
 	// answer was lost. Zero where refresh tokens do not rotate or the provider names no time.
 	ReuseWindow time.Duration
@@ -38,6 +39,18 @@ type OAuthProvider struct {
 	APIField string
 	// ManageURL is where an account's owner sees and removes what it consented to.
 	ManageURL string
+}
+
+// OAuthErrors are errors of a token endpoint (RFC 6749, section 5.2): CODE stands for every error with that code,
+// CODE:WORDS only for those whose description holds the words.
+type OAuthErrors []string
+
+// Match reports whether one of them is the error with that code and description, in whatever case.
+func (e OAuthErrors) Match(code, description string) bool {
+	return slices.ContainsFunc(e, func(entry string) bool {
+		c, words, _ := strings.Cut(entry, ":")
+		return strings.EqualFold(c, code) && strings.Contains(strings.ToLower(description), strings.ToLower(words))
+	})
 }
 
 // OAuth is how a connector uses a provider.

@@ -88,7 +88,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	}
 	if method == connectors.MethodOAuth {
 		d.gateway = atlassian.Confluence.Gateway(env)
-		d.api.Find, d.sent = d.gateway.Find, env.API
+		d.api.Find, d.api.AddressField, d.sent = d.gateway.Find, atlassian.APISetting, env.API
 	}
 	return d, nil
 }

@@ -47,14 +47,7 @@ func checkProvider(tb TB, s *Suite) {
 		tb.Errorf("the provider's ID %q is not lower case", p.ID)
 	}
 	prose(tb, "the provider's Name", p.Name)
-	for name, path := range map[string]string{
-		"AuthorizePath": p.AuthorizePath, "TokenPath": p.TokenPath,
-		"RevokePath": cmp.Or(p.RevokePath, "/"), "IntrospectPath": cmp.Or(p.IntrospectPath, "/"),
-	} {
-		if u, err := url.Parse(path); err != nil || !strings.HasPrefix(path, "/") || u.Host != "" || u.RawQuery != "" || u.Fragment != "" {
-			tb.Errorf("the provider's %s %q is no path", name, path)
-		}
-	}
+	checkPaths(tb, p)
 	if p.ReuseWindow < 0 || p.IdleLimit < 0 {
 		tb.Errorf("the provider's ReuseWindow %v or IdleLimit %v is negative", p.ReuseWindow, p.IdleLimit)
 	}
@@ -66,6 +59,18 @@ func checkProvider(tb TB, s *Suite) {
 	}
 	checkDead(tb, p)
 	checkScopes(tb, o)
+}
+
+func checkPaths(tb TB, p *connectors.OAuthProvider) {
+	tb.Helper()
+	for name, path := range map[string]string{
+		"AuthorizePath": p.AuthorizePath, "TokenPath": p.TokenPath,
+		"RevokePath": cmp.Or(p.RevokePath, "/"), "IntrospectPath": cmp.Or(p.IntrospectPath, "/"),
+	} {
+		if u, err := url.Parse(path); err != nil || !strings.HasPrefix(path, "/") || u.Host != "" || u.RawQuery != "" || u.Fragment != "" {
+			tb.Errorf("the provider's %s %q is no path", name, path)
+		}
+	}
 }
 
 // checkDead checks the errors that end a grant: without one a dead grant would be tried for ever.
@@ -152,6 +157,9 @@ type discoverer struct {
 
 // Probe implements [connectors.Driver]. What a site is called is left out: a name is for people, and may be missing.
 func (d *discoverer) Probe(ctx context.Context) (connectors.ProbeResult, error) {
+	if d.find == nil {
+		return connectors.ProbeResult{}, connectors.Errorf(connectors.Internal, "there is no Discover")
+	}
 	found, err := d.find(ctx, d.grant)
 	if err != nil {
 		return connectors.ProbeResult{}, err
@@ -183,8 +191,8 @@ func (s *Suite) discoveringInto(sites func([]connectors.Site)) *Suite {
 func checkDiscovery(tb TB, s *Suite) {
 	tb.Helper()
 	m := s.oauth()
-	if m.OAuth.Discover == nil {
-		tb.Fatalf("there is no Discover")
+	if m.OAuth.Discover == nil || m.OAuth.Bind == nil {
+		tb.Fatalf("there is no Discover, or no Bind")
 	}
 	const path = "/context/path"
 	var sites []connectors.Site

@@ -31,6 +31,9 @@ func (b bugs) spoil(d *connectors.Definition) {
 	if b.has("spec/fields") {
 		d.Fields[1].Label = ""
 	}
+	if b.has("oauth/fields") {
+		d.Fields = d.Fields[:len(d.Fields)-1]
+	}
 	if b.has("spec/auth") {
 		d.Auth[0].Help = ""
 	}
@@ -172,10 +175,10 @@ func (d *toyDriver) spoilRefusal(op string, resp *http.Response, body []byte, e 
 	}
 	var said struct{ Message string }
 	_ = json.Unmarshal(body, &said)
-	if d.bugs.has("secrets/errors by message") {
+	if op == "discover" && d.bugs.has("discover/secrets") || op != "discover" && d.bugs.has("secrets/errors by message") {
 		e.Message += ": " + said.Message
 	}
-	if d.bugs.has("secrets/errors") {
+	if op != "discover" && d.bugs.has("secrets/errors") {
 		e.Details = map[string]any{"said": said.Message}
 	}
 	return e

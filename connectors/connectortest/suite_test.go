@@ -26,8 +26,11 @@ func toySuite(b bugs) Suite {
 		Definition: toyDefinition(b),
 		Config: func(method, address string) map[string]any {
 			raw := map[string]any{"auth_method": method, "base_url": address, "api_token": toySecret}
-			if method == "api_key" {
+			switch method {
+			case "api_key":
 				raw["api_email"] = toyUser
+			case "oauth2":
+				return map[string]any{"auth_method": method, "base_url": "https://toy.example.com", "access_token": toySecret}
 			}
 			return raw
 		},
@@ -44,6 +47,7 @@ func toySuite(b bugs) Suite {
 			"items":      toySystem{repeatToken: "items"}.handler(),
 			"comments":   toySystem{repeatToken: "comments"}.handler(),
 		},
+		Sites: []string{"s1", "s2"},
 		Query: "box = red", QueryItems: toyThings["red"],
 		Raw: map[string]string{"r1": `{"id":"r1","title":"Thing r1","box":"red","number":1.50,"at":"2026-04-28T15:33:15.5+02:00"}`},
 	}
@@ -97,7 +101,7 @@ func record(t *testing.T, s *Suite, check func(TB, *Suite)) []string {
 }
 
 // slow are the rows that are run only for the bugs that they find.
-var slow = regexp.MustCompile(`/hang|/endless_body|secrets/(errors|logs)`)
+var slow = regexp.MustCompile(`/hang|/endless_body|secrets/(errors|logs)|discover/secrets`)
 
 // failing returns the rows that fail, with what they find. Slow rows, and
 // with the race detector all rows, are left out but for those that are wanted.
@@ -135,7 +139,7 @@ func spoiledToys() []spoiled {
 		"spec/identity", "spec/fields", "spec/auth", "spec/capabilities", "spec/driver_type",
 		"config/complete", "config/required", "config/unknown_field", "config/hostile_values", "config/url", "config/context_path",
 		"new/no_request", "new/no_goroutine", "env/only_way_out", "probe/healthy", "items/filters",
-		"all/hostile_ids", "secrets/printed", "secrets/errors", "secrets/logs", "close/twice", "close/no_goroutine",
+		"oauth/fields", "discover/healthy", "discover/secrets", "all/hostile_ids", "secrets/printed", "secrets/errors", "secrets/logs", "close/twice", "close/no_goroutine",
 	} {
 		all = append(all, spoiled{bugs: bugs{name}})
 	}
@@ -154,16 +158,21 @@ func spoiledToys() []spoiled {
 	}
 	for i := range names {
 		b := bugs{}
-		for j, op := range append([]string{"probe"}, ops...) {
+		for j, op := range append([]string{"probe", "discover"}, ops...) {
 			b = append(b, op+"/"+names[(i+5*j)%len(names)])
 		}
 		all = append(all, spoiled{bugs: b})
+	}
+	for name := range providerSpoilers {
+		all = append(all, spoiled{bugs: bugs{name}, rows: []string{"oauth/provider"}})
 	}
 	var foreign, damaged []string
 	for _, op := range ops {
 		foreign, damaged = append(foreign, op+"/foreign_cursor"), append(damaged, op+"/damaged_cursor")
 	}
 	return append(all,
+		spoiled{bugs: bugs{"oauth/bind"}, rows: []string{"oauth/bind", "discover/healthy"}},
+		spoiled{bugs: bugs{"asks the site"}, rows: []string{"probe/healthy", "secrets/printed", "secrets/errors", "secrets/logs"}},
 		spoiled{bugs: bugs{"new/no_request by HTTP"}, rows: []string{"new/no_request"}},
 		spoiled{bugs: bugs{"items/unknown"}, rows: []string{"items/unknown_container", "all/hostile_ids"}},
 		spoiled{bugs: bugs{"comments/unknown"}, rows: []string{"comments/unknown_item", "all/hostile_ids"}},

@@ -33,15 +33,17 @@ func toyDefinition(b bugs) *connectors.Definition {
 		Fields: []connectors.Field{
 			{Name: "base_url", Label: "Address", Help: "Where the toy is.", Kind: connectors.KindURL, Required: true, Destination: true, Example: "https://toy.example.com"},
 			{Name: "api_email", Label: "E-mail", Help: "Who you are.", Kind: connectors.KindString, Required: true, Methods: []string{"api_key"}, Example: "you@example.com"},
-			{Name: "api_token", Label: "Token", Help: "Made in the settings.", Kind: connectors.KindSecret, Required: true},
+			{Name: "api_token", Label: "Token", Help: "Made in the settings.", Kind: connectors.KindSecret, Required: true, Methods: []string{"api_key", "bearer"}},
 		},
 		Auth: []connectors.AuthMethod{
 			{ID: "api_key", Name: "API token", Help: "Make one.", Scheme: connectors.SchemeBasic, User: "api_email", Secret: "api_token"},
 			{ID: "bearer", Name: "Bearer token", Help: "Make one.", Scheme: connectors.SchemeBearer, Secret: "api_token"},
+			{ID: "oauth2", Name: "OAuth", Help: "Consent.", Scheme: connectors.SchemeBearer, Secret: "access_token", OAuth: toyOAuth(b)},
 		},
 		Container: "box", Item: "thing", ItemKey: "key", Filters: []string{connectors.CapUpdatedAfter, connectors.CapQuery},
 		Driver: (*toyDriver)(nil),
 	}
+	d.Fields = append(d.Fields, connectors.OAuthFields(d.Auth[2].OAuth.Provider)...)
 	d.New = func(env connectors.Env) (connectors.Driver, error) { return newToy(env, b), nil }
 	b.spoil(d)
 	return d
@@ -66,7 +68,11 @@ var (
 )
 
 func newToy(env connectors.Env, b bugs) *toyDriver {
-	d := &toyDriver{http: env.HTTP, log: env.Log, base: env.Config.String("base_url"), bugs: b, stop: make(chan struct{})}
+	base := env.Config.String("base_url")
+	if env.API != "" && !b.has("asks the site") {
+		base = env.API
+	}
+	d := &toyDriver{http: env.HTTP, log: env.Log, base: base, bugs: b, stop: make(chan struct{})}
 	d.spoil(env)
 	return d
 }

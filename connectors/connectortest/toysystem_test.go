@@ -32,6 +32,7 @@ var (
 func (s toySystem) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /me", func(w http.ResponseWriter, _ *http.Request) { say(w, 200, `{"id":"u1","name":"Ada"}`) })
+	mux.HandleFunc("GET /sites", sayToySites)
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { say(w, 200, `{"title":"Toy","version":"1.0"}`) })
 	mux.HandleFunc("GET /boxes", func(w http.ResponseWriter, r *http.Request) {
 		s.list(w, r, "containers", toyBoxes, func(id string) string {

@@ -101,7 +101,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	}
 	if method == connectors.MethodOAuth {
 		d.gateway = atlassian.Jira.Gateway(env)
-		d.api.Find, d.sent = d.gateway.Find, env.API
+		d.api.Find, d.api.AddressField, d.sent = d.gateway.Find, atlassian.APISetting, env.API
 	}
 	return d, nil
 }

@@ -51,7 +51,7 @@ type site struct {
 	t       *testing.T
 	url     string
 	client  *http.Client
-	prefix  string // the context path, which the API document does not know
+	prefix  string // the context path, which the API document does not know; what is not below it is not Jira's
 	mu      sync.Mutex
 	replies map[string][]reply
 	used    map[string]int
@@ -184,7 +184,7 @@ func (s *site) check(r *http.Request) {
 	if err != nil {
 		s.t.Errorf("the API document: %v", err)
 	}
-	if router == nil || strings.HasPrefix(r.URL.Path, s.prefix+"/rest/api/2/") {
+	if router == nil || strings.HasPrefix(r.URL.Path, s.prefix+"/rest/api/2/") || !strings.HasPrefix(r.URL.Path, s.prefix) {
 		return
 	}
 	// An escaped slash separates no segments.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/pkg/browser"
@@ -36,7 +35,7 @@ func browserOf(s IO) func(ctx context.Context, address string) error {
 	}
 }
 
-// runBrowser runs a command that opens an address. It outlives the command line that started it, as a browser does.
+// runBrowser runs a command that opens an address.
 func runBrowser(ctx context.Context, command, address string) error {
 	words := strings.Fields(command)
 	if len(words) == 0 {
@@ -48,6 +47,5 @@ func runBrowser(ctx context.Context, command, address string) error {
 	for i := range words {
 		words[i] = strings.ReplaceAll(words[i], "%s", address)
 	}
-	words = slices.Clip(words)
-	return exec.CommandContext(context.WithoutCancel(ctx), words[0], words[1:]...).Run()
+	return exec.CommandContext(ctx, words[0], words[1:]...).Run()
 }

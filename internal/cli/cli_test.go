@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ucf": func() { os.Exit(Main(os.Args[1:], Stdio())) }})
+	testscript.Main(m, map[string]func(){"ucf": func() { os.Exit(Main(os.Args[1:], Stdio())) }, "browser": browserMain})
 }
 
 // TestScripts runs the scenarios of testdata/script, each in an empty home. `sandbox NAME [FAULT…]` starts a sandbox

@@ -76,7 +76,7 @@ func (f *consent) begin(ctx context.Context, cfg map[string]any) error {
 	}
 	in := service.ConnectIn{ConnectorIn: service.ConnectorIn{ID: f.def.ID}, Config: cfg}
 	in.Body.Method, in.Body.RedirectURI, in.Body.CSRFToken = connectors.MethodOAuth, callbackAddress(port), f.csrf
-	in.Body.ConnectionID, in.Body.Name, in.Body.Site, in.Body.Scopes = f.c.flags.connection, f.options.name, f.options.site, f.options.scopes
+	in.Body.ConnectionID, in.Body.Name, in.Body.Site, in.Body.Scopes = f.c.flags.connection, f.options.name, f.wantedSite(cfg), f.options.scopes
 	f.begun, err = f.service.Connect(ctx, f.tenant, in)
 	if ln == nil {
 		return err
@@ -87,6 +87,21 @@ func (f *consent) begin(ctx context.Context, cfg map[string]any) error {
 	}
 	f.server = serveCallback(ln, f.c.app.Config.AppName, f.begun.State)
 	return nil
+}
+
+// wantedSite returns the site that the flags name. An address that is set for the connection is one too; that of the
+// environment may be there for other commands.
+func (f *consent) wantedSite(cfg map[string]any) string {
+	if f.options.site != "" {
+		return f.options.site
+	}
+	env := f.c.fromEnvironment(f.def)
+	for _, field := range f.def.Fields {
+		if v, given := cfg[field.Name].(string); given && field.Destination && env[field.Name] != v {
+			return v
+		}
+	}
+	return ""
 }
 
 // run waits for the consent and completes the flow with it.

@@ -90,7 +90,8 @@ func (f *consent) invite(ctx context.Context) <-chan error {
 		return failed
 	}
 	go func() {
-		if err := c.io.Browse(ctx, f.begun.AuthURL); err != nil {
+		// A browser outlives the wait for it: it is to show how that ended.
+		if err := c.io.Browse(context.WithoutCancel(ctx), f.begun.AuthURL); err != nil {
 			failed <- err
 		}
 	}()

@@ -31,7 +31,7 @@ type IO struct {
 	InTTY, OutTTY, ErrTTY bool
 	Width                 int // of the terminal, in cells; 0 when unknown
 
-	// Browse opens an address in the operator's browser; nil where there is none.
+	// Browse opens an address in the operator's browser, until ctx ends; nil where there is none.
 	Browse func(ctx context.Context, address string) error
 }
 

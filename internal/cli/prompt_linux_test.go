@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,8 @@ type terminal struct {
 	seen   chan string // what appeared on the screen, in pieces
 	screen strings.Builder
 	pos    int // how much of the screen has been waited for
+
+	browse func(context.Context, string) error
 }
 
 func newTerminal(t *testing.T) *terminal {
@@ -95,7 +98,7 @@ func (x *terminal) echoes() bool {
 func (x *terminal) run(environ []string, args ...string) <-chan int {
 	code := make(chan int, 1)
 	go func() {
-		code <- Main(args, IO{In: x.tty, Out: x.tty, Err: x.tty, InTTY: true, OutTTY: true, ErrTTY: true, Width: 100, Environ: environ})
+		code <- Main(args, IO{In: x.tty, Out: x.tty, Err: x.tty, InTTY: true, OutTTY: true, ErrTTY: true, Width: 100, Environ: environ, Browse: x.browse})
 	}()
 	return code
 }
@@ -115,18 +118,11 @@ func (x *terminal) exits(code <-chan int, want int) {
 	}
 }
 
-// home returns an environment with an empty home and nothing given.
-func home(t *testing.T) []string {
-	t.Helper()
-	dir := t.TempDir()
-	return []string{"HOME=" + dir, "TERM=dumb"}
-}
-
 func TestConnectAsksAndHidesTheSecret(t *testing.T) {
 	url := atSearch(t, 0, nil)
 	env := home(t)
 	x := newTerminal(t)
-	code := x.run(env, "connect", "jira")
+	code := x.run(env, "connect", "jira", "--api-key")
 	x.waitFor("Site address")
 	x.typeLine("ftp://nonsense")
 	x.waitFor("must begin with https://")
@@ -150,7 +146,7 @@ func TestConnectAsksAndHidesTheSecret(t *testing.T) {
 	}
 
 	x = newTerminal(t)
-	x.exits(x.run(env, "connect", "jira"), 6) // the name is taken: nobody is asked for a credential
+	x.exits(x.run(env, "connect", "jira", "--api-key"), 6) // the name is taken: nobody is asked for a credential
 	x = newTerminal(t)
 	x.exits(x.run(env, "connect", "jira", "--connection", "nobody"), 5)
 	x = newTerminal(t)
@@ -184,8 +180,79 @@ func TestPromptIsLeftInOrder(t *testing.T) {
 	})
 	t.Run("end of input", func(t *testing.T) {
 		x := newTerminal(t)
-		code := x.run(home(t), "connect", "jira")
+		code := x.run(home(t), "connect", "jira", "--api-key")
 		x.waitFor("Site address")
+		if _, err := io.WriteString(x.person, "\x04"); err != nil {
+			t.Fatal(err)
+		}
+		x.exits(code, 2)
+	})
+}
+
+func TestSiteIsChosenOnATerminal(t *testing.T) {
+	v := (&vendor{sites: []string{"acme", "beta", "gamma"}}).start(t)
+	env, b, x := v.environ(t), newSurfer(), newTerminal(t)
+	x.browse = b.open
+	code := x.run(env, "connect", "jira")
+	x.waitFor("the consent reaches 3 sites")
+	x.waitFor("3  gamma")
+	x.waitFor("(1 to 3): ")
+	if p := b.shown(t); !strings.Contains(p, "back to the terminal and choose") {
+		t.Errorf("the page is %s", p)
+	}
+	for _, nonsense := range []string{"", "0", "4", "delta"} {
+		x.typeLine(nonsense)
+		x.waitFor("must be one of the numbers")
+	}
+	x.waitFor("(1 to 3): ")
+	x.typeLine("2")
+	x.waitFor("https://beta.atlassian.example")
+	x.waitFor("next: ucf containers jira")
+	x.exits(code, 0)
+
+	x = newTerminal(t)
+	x.browse = newSurfer().open
+	code = x.run(env, "connect", "jira", "--name", "named", "--site", "delta")
+	x.waitFor(`does not reach the site "delta"`)
+	x.waitFor("(1 to 3): ")
+	x.typeLine("https://gamma.atlassian.example/")
+	x.waitFor("next: ")
+	x.exits(code, 0)
+}
+
+func TestWaitForTheBrowserOnATerminal(t *testing.T) {
+	v := (&vendor{sites: []string{"acme"}}).start(t)
+	t.Run("interrupted", func(t *testing.T) {
+		x := newTerminal(t)
+		x.browse = func(context.Context, string) error { return nil }
+		code := x.run(append([]string{"TERM=xterm"}, v.environ(t)...), "connect", "jira")
+		x.waitFor("waiting for your consent in the browser, ")
+		x.waitFor("left; Ctrl-C stops")
+		if err := unix.Kill(os.Getpid(), unix.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		x.waitFor("interrupted")
+		x.exits(code, interrupted)
+	})
+	t.Run("pasted", func(t *testing.T) {
+		x := newTerminal(t)
+		code := x.run(v.environ(t), "connect", "jira", "--no-browser")
+		x.waitFor("Address: ")
+		_, after, _ := strings.Cut(x.screen.String(), "http://127.0.0.1:")
+		opened, _, _ := strings.Cut("http://127.0.0.1:"+after, "\r\n")
+		x.typeLine(opened)
+		x.waitFor("is the one to open")
+		_, state, _ := strings.Cut(opened, "state=")
+		x.typeLine("http://127.0.0.1:8976/callback?code=the-code&state=x" + state)
+		x.waitFor("another one's")
+		x.typeLine("http://127.0.0.1:8976/callback?code=the-code&state=" + state)
+		x.waitFor("next: ")
+		x.exits(code, 0)
+	})
+	t.Run("end of input", func(t *testing.T) {
+		x := newTerminal(t)
+		code := x.run(v.environ(t), "connect", "jira", "--no-browser")
+		x.waitFor("Address: ")
 		if _, err := io.WriteString(x.person, "\x04"); err != nil {
 			t.Fatal(err)
 		}

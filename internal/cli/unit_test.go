@@ -175,7 +175,7 @@ func TestErrorIsAnObjectForPrograms(t *testing.T) {
 }
 
 func TestNothingIsPromptedWithoutATerminal(t *testing.T) {
-	code, _, errs := run(t, 0, "https://a.example.com\nme\nsecret\n", "connect", "jira")
+	code, _, errs := run(t, 0, "https://a.example.com\nme\nsecret\n", "connect", "jira", "--api-key")
 	if code != 2 || !strings.Contains(errs, "base_url: is required") {
 		t.Errorf("code %d, %q", code, errs)
 	}

@@ -34,13 +34,15 @@ type hold struct {
 	client  *Client
 	live    live      // the grant as it was when the claim was taken: its refresh token is the one to spend
 	attempt string    // tells our claim from every other
-	before  time.Time // SpentAt without us
+	before  time.Time // since when an answer is missing, as far as that is not yet known of our own spend
+	spentAt time.Time // the same once our own is missing
 	began   time.Time
+
+	turn chan struct{} // taken by whoever renews
 
 	mu    sync.Mutex
 	tok   domain.Token // the record as we last knew it
 	alive time.Time    // when the last write of ours that got through began
-	lost  bool
 }
 
 // take writes a claim on the grant, before its refresh token is spent. It returns nil when somebody else changed the
@@ -54,20 +56,22 @@ func (m *Manager) take(ctx context.Context, l live) (*hold, error) {
 	if _, _, err := m.seal(l.Token, l.secrets); err != nil {
 		return nil, err
 	}
-	h := &hold{m: m, client: client, live: l, attempt: rand.Text(), before: l.Grant.SpentAt, began: time.Now(), tok: clone(l.Token)}
-	h.alive = h.began
-	if c := l.Grant.Claim; c != nil {
-		m.o.Log.WarnContext(ctx, "a claim on a grant is taken over", "tenant_id", l.Tenant, "token", l.ID, "owner", c.Owner, "fence", l.Grant.Fence)
+	h := &hold{
+		m: m, client: client, live: l, attempt: rand.Text(), before: l.Grant.SpentAt, began: time.Now(), tok: clone(l.Token),
+		turn: make(chan struct{}, 1),
 	}
+	h.alive = h.began
 	g := h.tok.Grant
 	g.Fence++
 	g.Claim = &domain.Claim{Owner: m.o.Owner, Attempt: h.attempt}
 	if g.SpentAt.IsZero() {
 		g.SpentAt = m.o.Now().UTC()
 	}
+	h.spentAt = g.SpentAt
 	h.tok.DueAt = DueAt(client.App.Provider, *g)
 	err = m.write(ctx, &h.tok)
 	if err == nil {
+		h.tell(ctx)
 		return h, nil
 	}
 	// The write may have got through although its answer did not.
@@ -82,6 +86,13 @@ func (m *Manager) take(ctx context.Context, l live) (*hold, error) {
 	return nil, err
 }
 
+// tell logs that the claim was another's, who let it die.
+func (h *hold) tell(ctx context.Context) {
+	if c := h.live.Grant.Claim; c != nil {
+		h.m.o.Log.WarnContext(ctx, "a claim on a grant was taken over", "tenant_id", h.live.Tenant, "token", h.live.ID, "owner", c.Owner, "fence", h.live.Grant.Fence)
+	}
+}
+
 // owns reports whether the record carries our claim.
 func (h *hold) owns(tok domain.Token) bool {
 	return tok.Grant != nil && tok.Grant.Claim != nil && tok.Grant.Claim.Attempt == h.attempt
@@ -89,8 +100,7 @@ func (h *hold) owns(tok domain.Token) bool {
 
 // keep renews the claim until the function that it returns is called.
 func (h *hold) keep(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(h.m.life, cancel)
+	ctx, cancel := h.m.during(ctx, h.m.life)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -98,7 +108,6 @@ func (h *hold) keep(ctx context.Context) (stop func()) {
 		}
 	}()
 	return func() {
-		unhook()
 		cancel()
 		<-done
 	}
@@ -109,46 +118,54 @@ func (h *hold) keep(ctx context.Context) (stop func()) {
 func (h *hold) renew(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, h.m.o.Term)
 	defer cancel()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for !h.lost {
-		began := time.Now()
-		tok := clone(h.tok)
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	for {
+		tok, began := h.record(), time.Now()
+		if !h.owns(tok) {
+			return false
+		}
 		tok.Grant.Claim.Beat++
 		err := h.m.write(ctx, &tok)
 		if err == nil {
-			h.tok, h.alive = tok, began
+			h.know(tok, began)
 			return true
 		}
-		if tok, err = h.m.read(ctx, tok.Tenant, tok.ID); err != nil {
-			h.lost = connectors.CodeOf(err) == connectors.NotFound
-			return !h.lost
+		now, err := h.m.read(ctx, tok.Tenant, tok.ID)
+		switch {
+		case connectors.CodeOf(err) == connectors.NotFound:
+			h.know(domain.Token{Meta: tok.Meta, ID: tok.ID}, time.Time{})
+			return false
+		case err != nil, now.Revision == tok.Revision: // the store is away, or was when we wrote
+			return true
 		}
-		h.lost = !h.owns(tok)
-		if !h.lost && tok.Revision == h.tok.Revision {
-			return true // the write failed for a reason other than a conflict
-		}
-		if !h.lost {
-			h.tok = tok
-		}
+		h.know(now, time.Time{})
 	}
-	return false
 }
 
-// sure reports whether nobody can have taken the claim over: it beat less than half a term ago, or does now.
-func (h *hold) sure(ctx context.Context) bool {
-	h.mu.Lock()
-	lost, fresh := h.lost, time.Since(h.alive) < h.m.o.Term/2
-	h.mu.Unlock()
-	if lost || fresh {
-		return !lost
-	}
-	if !h.renew(ctx) {
-		return false
-	}
+// know remembers the record as it is now, and since when it was surely seen alive if alive is set.
+func (h *hold) know(tok domain.Token, alive time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.lost && time.Since(h.alive) < h.m.o.Term/2
+	h.tok = tok
+	if !alive.IsZero() {
+		h.alive = alive
+	}
+}
+
+// sure reports whether the refresh token may be sent: nobody can have taken the claim over, because it beat well within
+// the term or does so now, and nobody has stored a newer token.
+func (h *hold) sure(ctx context.Context) bool {
+	if h.fresh() {
+		return true
+	}
+	return h.renew(ctx) && h.fresh()
+}
+
+func (h *hold) fresh() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.owns(h.tok) && time.Since(h.alive) < h.m.o.Term*3/4 && h.tok.Grant.Generation == h.live.Grant.Generation
 }
 
 // record returns the record as we last knew it.
@@ -215,6 +232,9 @@ func (m *Manager) seal(tok domain.Token, secrets map[string]connectors.Secret) (
 
 // clone returns a record that shares nothing with tok that is changed here.
 func clone(tok domain.Token) domain.Token {
+	if tok.Grant == nil {
+		return tok
+	}
 	g := *tok.Grant
 	if g.Claim != nil {
 		c := *g.Claim

@@ -107,22 +107,10 @@ func (m *Manager) advance(ctx context.Context, k key, generation int64) (live, *
 	if err := sleep(ctx, time.Until(until)); err != nil {
 		return live{}, nil, m.gaveUp()
 	}
-	var seen watch
 	for {
-		l, err := m.load(ctx, k.tenant, k.id)
-		switch {
-		case err != nil:
-			return live{}, nil, m.ended(ctx, err)
-		case l.Grant.Refused != "":
-			return live{}, nil, refusedError(l.Grant.Refused)
-		case l.Grant.Generation > generation:
-			return l, nil, nil
-		}
-		if l.Grant.Claim != nil && !seen.dead(*l.Grant, m.o.Term) {
-			if sleep(ctx, m.o.Poll) != nil {
-				return live{}, nil, m.gaveUp()
-			}
-			continue
+		l, err := m.unclaimed(ctx, k, generation)
+		if err != nil || l.Grant.Generation > generation {
+			return l, nil, err
 		}
 		h, err := m.take(ctx, l)
 		if err != nil {
@@ -134,6 +122,25 @@ func (m *Manager) advance(ctx context.Context, k key, generation int64) (live, *
 		l, again, err := h.spend(ctx)
 		if !again {
 			return l, h.client, err
+		}
+	}
+}
+
+// unclaimed returns the grant once nobody refreshes it: it is past the generation, or free to be claimed.
+func (m *Manager) unclaimed(ctx context.Context, k key, generation int64) (live, error) {
+	var seen watch
+	for {
+		l, err := m.load(ctx, k.tenant, k.id)
+		switch {
+		case err != nil:
+			return live{}, m.ended(ctx, err)
+		case l.Grant.Refused != "":
+			return live{}, refusedError(l.Grant.Refused)
+		case l.Grant.Generation > generation, l.Grant.Claim == nil, seen.dead(*l.Grant, m.o.Term):
+			return l, nil
+		}
+		if sleep(ctx, m.o.Poll) != nil {
+			return live{}, m.gaveUp()
 		}
 	}
 }
@@ -176,8 +183,19 @@ func (m *Manager) introspect(ctx context.Context, l live, c *Client) domain.Toke
 // within returns ctx with a time limit that also ends when stop does.
 func (m *Manager) within(ctx, stop context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, d)
+	return ctx, hook(stop, cancel)
+}
+
+// during returns ctx that also ends when stop does.
+func (m *Manager) during(ctx, stop context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, hook(stop, cancel)
+}
+
+// hook makes cancel happen when stop ends, and returns what undoes that and cancels.
+func hook(stop context.Context, cancel context.CancelFunc) context.CancelFunc {
 	unhook := context.AfterFunc(stop, cancel)
-	return ctx, func() {
+	return func() {
 		unhook()
 		cancel()
 	}

@@ -230,3 +230,10 @@ func (m *Manager) write(ctx context.Context, tok *domain.Token) error {
 	}
 	return err
 }
+
+// writeWithin is write for work that goes on for as long as the process lives: a write that hangs is made anew.
+func (m *Manager) writeWithin(ctx context.Context, tok *domain.Token) error {
+	ctx, cancel := context.WithTimeout(ctx, m.o.Patience)
+	defer cancel()
+	return m.write(ctx, tok)
+}

@@ -49,8 +49,8 @@ func (s *Source) Newer(ctx context.Context, refused connectors.Secret, status in
 
 // want is what a caller needs of a grant: an access token that is good for a while, and more.
 type want struct {
-	forced  bool              // of a generation above after
-	after   int64             //
+	forced  bool // of a generation above after
+	after   int64
 	refused connectors.Secret // not this one
 }
 
@@ -80,10 +80,10 @@ func (m *Manager) expired(l live) bool {
 // get returns a grant that is what the caller wants, refreshed if need be, and the flight that refreshed it. It waits
 // no longer than Patience.
 func (m *Manager) get(ctx context.Context, t domain.Tenant, id string, w want) (live, *flight, error) {
-	patience := time.NewTimer(m.o.Patience)
-	defer patience.Stop()
+	patient, cancel := context.WithTimeout(ctx, m.o.Patience)
+	defer cancel()
 	for {
-		l, err := m.load(ctx, t, id)
+		l, err := m.load(patient, t, id)
 		if err != nil {
 			return live{}, nil, err
 		}
@@ -91,19 +91,45 @@ func (m *Manager) get(ctx context.Context, t domain.Tenant, id string, w want) (
 			return l, nil, err
 		}
 		f := m.join(ctx, l)
-		select {
-		case <-f.stored:
-		case <-ctx.Done():
-			return live{}, nil, connectors.AsError(ctx.Err())
-		case <-patience.C:
+		if !m.await(patient, f, l, w) {
+			if ctx.Err() != nil {
+				return live{}, nil, connectors.AsError(ctx.Err())
+			}
 			return m.makeDo(l, w, connectors.Errorf(connectors.Unavailable, "the access token is being refreshed, and that takes long: try again"))
 		}
 		if f.err != nil {
 			return m.makeDo(l, w, f.err)
 		}
-		if m.fit(f.live, w) > spent {
+		if f.live.Grant.Refused == "" && m.fit(f.live, w) > spent {
 			return f.live, f, nil
 		}
+	}
+}
+
+// courtesy is how long a caller waits for a refresh while the token at hand is still good.
+const courtesy = time.Second
+
+// await waits for a flight, and reports whether it has come to its end.
+func (m *Manager) await(ctx context.Context, f *flight, l live, w want) bool {
+	if m.fit(l, w) == fading {
+		short := time.NewTimer(courtesy)
+		defer short.Stop()
+		select {
+		case <-f.stored:
+			return true
+		case <-short.C:
+			if m.fit(l, w) == fading {
+				return false
+			}
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-f.stored:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

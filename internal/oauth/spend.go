@@ -41,7 +41,7 @@ func (h *hold) spend(ctx context.Context) (l live, again bool, err error) {
 			stop()
 			return h.refused(ctx, err)
 		case kind == Ambiguous:
-			h.before = h.record().Grant.SpentAt
+			h.before = h.spentAt
 			h.m.o.Log.WarnContext(ctx, "the answer to a refresh was lost", "tenant_id", h.live.Tenant, "token", h.live.ID, "error", err)
 			if time.Since(h.began)+wait < h.m.o.Patience && h.pause(ctx, wait) {
 				continue
@@ -71,16 +71,18 @@ func (h *hold) call(ctx context.Context) (Answer, error) {
 // somebody stored a newer token meanwhile, that one counts.
 func (h *hold) keepAnswer(ctx context.Context, a Answer, asked time.Time) (live, error) {
 	secrets := with(h.live.secrets, a)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := h.m.during(ctx, h.m.life)
 	defer cancel()
-	defer context.AfterFunc(h.m.life, cancel)()
 	for cur := h.record(); ; {
+		if cur.Grant == nil {
+			return live{}, connectors.Errorf(connectors.NotFound, "the credential was replaced while it was refreshed")
+		}
 		if h.superseded(cur) {
 			return h.m.unseal(cur)
 		}
 		next, err := h.answered(cur, a, asked, secrets)
 		if err == nil {
-			err = h.m.write(ctx, &next)
+			err = h.m.writeWithin(ctx, &next)
 		}
 		if err == nil {
 			return live{next, secrets}, nil
@@ -98,11 +100,11 @@ func (h *hold) keepAnswer(ctx context.Context, a Answer, asked time.Time) (live,
 	}
 }
 
-// superseded reports whether the record holds something newer than what this claim's spend brought: another kind of
-// credential, a new consent, or a refresh by whoever claimed the grant after us. An answer to a claim before ours,
-// which came late and left our claim in place, is older than ours.
+// superseded reports whether the record holds something newer than what this claim's spend brought: a new consent, or a
+// refresh by whoever claimed the grant after us. An answer to a claim before ours, which came late and left our claim in
+// place, is older than ours.
 func (h *hold) superseded(cur domain.Token) bool {
-	return cur.Grant == nil || cur.Grant.Generation > h.live.Grant.Generation && !h.owns(cur)
+	return cur.Grant.Generation > h.live.Grant.Generation && !h.owns(cur)
 }
 
 // answered returns the record with what the provider gave. A claim that somebody else holds by now stays.

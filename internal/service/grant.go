@@ -122,7 +122,7 @@ func (s *Service) markAll(ctx context.Context, st store.Store, tok domain.Token,
 
 // diesInDays returns how many whole days are left until the provider drops an unused grant, nil where it does not.
 func (s *Service) diesInDays(tok domain.Token) *int {
-	if tok.Grant == nil {
+	if tok.Grant == nil || tok.Grant.Refused != "" {
 		return nil
 	}
 	p := s.provider(tok.Grant.Provider)

@@ -18,7 +18,8 @@ type TokenSource interface {
 	Token(ctx context.Context) (connectors.Secret, error)
 	// Newer returns a credential newer than the one that the provider refused with the status (401, 403 or 404), and
 	// false where there is none to be had. A provider can say 403 and 404 of what a dead credential may not see: for these
-	// a source renews only a credential that it has reason to think dead. It is asked at most once a try.
+	// a source renews only a credential that it has reason to think dead. It is asked at most maxRenewals times a try, so
+	// that credentials which end while a request is on its way do not end the request.
 	Newer(ctx context.Context, refused connectors.Secret, status int) (connectors.Secret, bool, error)
 }
 
@@ -74,36 +75,47 @@ func (s *sign) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, sourceFailure(req.Context(), err)
 	}
 	resp, err := s.send(req, token)
-	if err != nil || !mayBeDead(resp.StatusCode) {
-		return resp, err
+	for range maxRenewals {
+		if err != nil || !mayBeDead(resp.StatusCode) {
+			return resp, err
+		}
+		refused := resp
+		if resp, token, err = s.again(req, refused, token); resp == refused {
+			return resp, err
+		}
 	}
-	return s.again(req, resp, token)
+	return resp, err
 }
+
+// maxRenewals is how often a request is made again with a newer credential.
+const maxRenewals = 4
 
 // mayBeDead reports whether a status can mean that the credential is not good.
 func mayBeDead(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound
 }
 
-// again makes a request that was refused once more with a newer credential, if there is one.
-func (s *sign) again(req *http.Request, refused *http.Response, token connectors.Secret) (*http.Response, error) {
+// again makes a request that was refused once more with a newer credential, which it returns; without one it returns
+// the refusal.
+func (s *sign) again(req *http.Request, refused *http.Response, token connectors.Secret) (*http.Response, connectors.Secret, error) {
 	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return refused, nil
+		return refused, token, nil
 	}
 	newer, ok, err := s.source.Newer(req.Context(), token, refused.StatusCode)
 	if err != nil {
 		discard(refused)
-		return nil, sourceFailure(req.Context(), err)
+		return nil, token, sourceFailure(req.Context(), err)
 	}
 	if !ok {
-		return refused, nil
+		return refused, token, nil
 	}
 	discard(refused)
 	req, err = rewind(req)
 	if err != nil {
-		return nil, err
+		return nil, token, err
 	}
-	return s.send(req, newer)
+	resp, err := s.send(req, newer)
+	return resp, newer, err
 }
 
 // sourceFailure returns a source's error with no more than the text of its cause: a refresh that broke off is for the

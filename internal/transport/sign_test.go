@@ -112,7 +112,13 @@ func TestSignAfterARefusal(t *testing.T) {
 		wantCode   connectors.Code
 	}{
 		{name: "newer token", newer: []string{"b"}, steps: []step{status(401), status(200)}, wantTokens: []string{"a", "b"}, wantStatus: 200},
-		{name: "newer token refused too", newer: []string{"b", "c"}, steps: []step{status(401), status(401)}, wantTokens: []string{"a", "b"}, wantStatus: 401},
+		{name: "newer token refused too", newer: []string{"b"}, steps: []step{status(401), status(401)}, wantTokens: []string{"a", "b"}, wantStatus: 401},
+		{name: "tokens that end on the way", newer: []string{"b", "c"}, steps: []step{status(401), status(401), status(200)}, wantTokens: []string{"a", "b", "c"}, wantStatus: 200},
+		{
+			name: "no end of tokens", newer: []string{"b", "c", "d", "e", "f"},
+			steps:      []step{status(401), status(401), status(401), status(401), status(401)},
+			wantTokens: []string{"a", "b", "c", "d", "e"}, wantStatus: 401,
+		},
 		{name: "no newer", steps: []step{status(401)}, wantTokens: []string{"a"}, wantStatus: 401},
 		{name: "403 is no refusal", newer: []string{"b"}, steps: []step{status(403)}, wantTokens: []string{"a"}, wantStatus: 403},
 		{name: "403 of a dead token", dead: true, newer: []string{"b"}, steps: []step{status(403), status(200)}, wantTokens: []string{"a", "b"}, wantStatus: 200},

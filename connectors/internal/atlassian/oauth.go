@@ -64,10 +64,13 @@ func (p Product) discover(ctx context.Context, g connectors.Grant) (connectors.D
 	return connectors.Discovery{Account: account, Sites: sites}, err
 }
 
+// APISetting is the operator's setting with the address of the API, which is to be checked where the API seems wrong.
+const APISetting = "ATLASSIAN_API_URL"
+
 // apiClient returns a client for the addresses of the API that belong to no site.
 func apiClient(g connectors.Grant) *rest.Client {
 	return &rest.Client{
-		HTTP: g.HTTP, Base: g.API, System: "Atlassian", AddressField: "ATLASSIAN_API_URL", Faults: Faults,
+		HTTP: g.HTTP, Base: g.API, System: "Atlassian", AddressField: APISetting, Faults: Faults,
 		Judge: Judge("Atlassian", connectors.MethodOAuth), Forbidden: "Connect again, and consent to all that is asked for",
 	}
 }

@@ -342,3 +342,57 @@ func TestRefusalWithBrokenBody(t *testing.T) {
 	_, err := c.Get(t.Context(), "/x", nil, nil)
 	wantError(t, err, connectors.Reauthorize, "refused the credential")
 }
+
+// TestDeniedStaysDenied expects that a 403 is told from a refused credential, with its status.
+func TestDeniedStaysDenied(t *testing.T) {
+	for status, want := range map[int]bool{401: false, 403: true, 404: false} {
+		_, err := newClient(t, answer(status, jsonType, `{}`)).Get(t.Context(), "/x", nil, nil)
+		e := connectors.AsError(err)
+		if got := connectors.IsDenied(err); got != want || e.Details["status"] != status {
+			t.Errorf("%d: denied is %v, details %v", status, got, e.Details)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) { answer(200, jsonType, `"`+r.RequestURI+`"`)(w, r) })
+	base, asked := c.Base, 0
+	c.Base = "http://elsewhere.invalid"
+	c.Find = func(context.Context) (string, error) { asked++; return base + "/found", nil }
+	var path string
+	if _, err := c.Get(t.Context(), "/x", url.Values{"a": {"b"}}, &path); err != nil || path != "/base/found/x?a=b" {
+		t.Errorf("Get: got %q, %v", path, err)
+	}
+	if _, err := c.Query(t.Context(), "/y", nil, &path); err != nil || path != "/base/found/y" || asked != 2 {
+		t.Errorf("Query: got %q, %v, asked %d times", path, err, asked)
+	}
+	c.Find = func(context.Context) (string, error) {
+		return "", connectors.Errorf(connectors.NotFound, "no such site")
+	}
+	_, err := c.Get(t.Context(), "/x", nil, &path)
+	wantError(t, err, connectors.NotFound, "no such site")
+	_, err = c.Query(t.Context(), "/x", nil, &path)
+	wantError(t, err, connectors.NotFound, "no such site")
+}
+
+func TestWarnings(t *testing.T) {
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	c := &Client{System: "Jira", Now: func() time.Time { return now }}
+	at := func(d time.Duration) http.Header { return http.Header{"Date": {now.Add(d).Format(http.TimeFormat)}} }
+	for _, tt := range []struct {
+		name, address string
+		header        http.Header
+		want          string
+	}{
+		{"none", "https://acme.example.com", at(0), "[]"},
+		{"no date", "https://acme.example.com", nil, "[]"},
+		{"nearly", "https://acme.example.com", at(5 * time.Minute), "[]"},
+		{"behind", "https://acme.example.com", at(time.Hour), "[{clock_skew this machine's clock and Jira's are 1h0m0s apart: set the clock}]"},
+		{"ahead", "https://acme.example.com", at(-time.Hour), "[{clock_skew this machine's clock and Jira's are 1h0m0s apart: set the clock}]"},
+		{"plain", "http://acme.example.com", at(0), "[{plaintext the credential travels unencrypted: use an address that begins with https://}]"},
+	} {
+		if got := fmt.Sprint(c.Warnings(tt.address, tt.header)); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

@@ -25,7 +25,10 @@ func (c *Client) judge(a Answer) error {
 		return nil
 	}
 	e := c.refusal(a)
-	e.Details = map[string]any{"status": a.Status}
+	if e.Details == nil {
+		e.Details = map[string]any{}
+	}
+	e.Details["status"] = a.Status
 	return e
 }
 
