@@ -185,6 +185,8 @@ type Env struct {
 	// API is the address of the provider's API where the configuration's auth method is OAuth, without a slash at its
 	// end: the operator's, or the one that the token answer named. It is empty for other methods.
 	API string
+	// Timeout bounds one request, zero for the driver's own bound. [Env.HTTP] keeps to it by itself.
+	Timeout time.Duration
 	// Dial opens guarded connections for systems that are not reached over HTTP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger

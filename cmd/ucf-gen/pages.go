@@ -112,7 +112,10 @@ func connectorPage(d *connectors.Definition) (string, error) {
 }
 
 func needed(f connectors.Field) string {
-	if f.Required {
+	switch {
+	case f.Required && len(f.Methods) > 0:
+		return "with `" + strings.Join(f.Methods, "`, `") + "`"
+	case f.Required:
 		return "yes"
 	}
 	return "no"

@@ -66,6 +66,10 @@ func splitOrder(query string) (where, order, fault string) {
 			if size = stringLen(query[i:]); size == 0 {
 				return "", "", "a quotation mark is not closed"
 			}
+		case '\\':
+			// Jira takes what follows literally, a quotation mark or bracket too.
+			_, next := utf8.DecodeRuneInString(query[i+size:])
+			size += next
 		case '(':
 			depth++
 		case ')':

@@ -23,8 +23,8 @@ func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery
 		query.Set("expand", "description,lead,url")
 	}
 	entries, next, err := d.page(ctx, listing{"/rest/api/3/project/search", query, q.Limit}, q.Cursor)
-	if err == nil && q.Cursor == "" && len(entries) == 0 && next == "" {
-		err = d.vouch(ctx)
+	if err == nil && next == "" && len(entries) == 0 {
+		err = d.vouch(ctx, q.Cursor != "")
 	}
 	if err != nil {
 		return page, err
@@ -88,8 +88,8 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	if page.Next, err = d.behind(at, found); err != nil {
 		return page, err
 	}
-	if q.Cursor == "" && page.Next == "" && len(found.Issues) == 0 {
-		return page, d.vouch(ctx)
+	if page.Next == "" && len(found.Issues) == 0 {
+		return page, d.vouch(ctx, q.Cursor != "")
 	}
 	return page, nil
 }
@@ -187,6 +187,9 @@ func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 	entries, next, err := d.page(ctx, listing{path, url.Values{"orderBy": {"created"}}, q.Limit}, q.Cursor)
 	if connectors.CodeOf(err) == connectors.NotFound {
 		return page, connectors.Wrap(connectors.NotFound, err, "Jira has no issue %s, or the account may not see it", quote(q.ItemID))
+	}
+	if err == nil && next == "" && len(entries) == 0 && q.Cursor != "" {
+		err = d.vouch(ctx, true)
 	}
 	if err != nil {
 		return page, err

@@ -76,6 +76,9 @@ func TestListContainersPages(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t).on(projectsPath, tt.replies...)
+			if tt.name == "isLast never" {
+				s.on(myselfPath, ok(me)) // an end that is empty is asked about
+			}
 			var got []connectors.Container
 			for page, err := range s.conn().AllContainers(bg(), connectors.ContainerQuery{Limit: 2}) {
 				if err != nil {
@@ -206,6 +209,27 @@ func TestEmptyListingsAreVouchedFor(t *testing.T) {
 			wantError(t, l.list(d), connectors.Reauthorize, "refused")
 		})
 	}
+}
+
+// TestTokenThatEndsBetweenPages has the credential die after the first page: what Jira shows then is no end.
+func TestTokenThatEndsBetweenPages(t *testing.T) {
+	s := newSite(t).on(searchPath, ok(`{"issues":[{"id":"1","key":"PAY-1","fields":{}}],"nextPageToken":"t1"}`), ok(`{"issues":[],"isLast":true}`)).
+		on(projectsPath, projectPage(0, 5, "false", "A", "B"), projectPage(2, 0, "true"), projectPage(0, 0, "true")).
+		on(myselfPath, status(401, ""))
+	d := s.driver()
+	d.vouched.Store(d.now().UnixNano()) // it was good a moment ago
+	items, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 1})
+	if err != nil || items.Next == "" {
+		t.Fatalf("first page %+v, %v", items, err)
+	}
+	_, err = d.ListItems(bg(), connectors.ItemQuery{Limit: 1, Cursor: items.Next})
+	wantError(t, err, connectors.Reauthorize, "refused")
+	projects, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 2})
+	if err != nil || projects.Next == "" {
+		t.Fatalf("first page %+v, %v", projects, err)
+	}
+	_, err = d.ListContainers(bg(), connectors.ContainerQuery{Limit: 2, Cursor: projects.Next})
+	wantError(t, err, connectors.Reauthorize, "refused")
 }
 
 const commentsPath = "/rest/api/3/issue/PAY-7/comment"

@@ -43,7 +43,7 @@ SELECT p.nspname, p.relname, p.relkind, obj_description(p.oid, 'pg_class'),
 // ListContainers returns one page of the tables and views that the role may read, by schema and name.
 func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery) (connectors.Page[connectors.Container], error) {
 	none := connectors.Page[connectors.Container]{}
-	after, err := parsePosition(q.Cursor, containerOrder)
+	after, err := parsePosition(q.Cursor, containerOrder, len(containerOrder))
 	if err != nil {
 		return none, err
 	}
@@ -53,7 +53,7 @@ func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery
 	l := containerListing{q: q}
 	err = d.read(ctx, []statement{{containersSQL, []param{
 		{oidText, after.After[0]}, {oidText, after.After[1]}, integer(q.Limit + 1), boolean(q.Wide),
-	}}}, l.restart, l.take)
+	}, 9}}, l.restart, l.take)
 	if err != nil {
 		return none, err
 	}
@@ -94,7 +94,7 @@ func (l *containerListing) page() (connectors.Page[connectors.Container], error)
 	p := connectors.Page[connectors.Container]{Items: l.all}
 	var err error
 	if l.more {
-		p.Next, err = position{containerOrder, l.last}.cursor()
+		p.Next, err = position{Order: containerOrder, After: l.last}.cursor()
 	}
 	return p, err
 }
@@ -110,7 +110,7 @@ func containerOf(row [][]byte, q connectors.ContainerQuery) (connectors.Containe
 	if c.Label == "" {
 		c.Label = cleanText(row[1])
 	}
-	if k := row[2][0]; k == 'v' || k == 'm' {
+	if k := string(row[2]); k == "v" || k == "m" {
 		c.Type = "view"
 	}
 	c.Meta = connectors.Meta{

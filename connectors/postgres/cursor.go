@@ -13,6 +13,8 @@ import (
 type position struct {
 	Order []string `json:"o"`
 	After [][]byte `json:"a"` // in the server's own text form, which need not be UTF-8
+	// Set is a digest of all rows, of a table without a key: a position in its order means nothing in another one.
+	Set string `json:"s,omitempty"`
 }
 
 func (p position) cursor() (connectors.Cursor, error) {
@@ -20,8 +22,8 @@ func (p position) cursor() (connectors.Cursor, error) {
 	return connectors.Cursor(b), err
 }
 
-// parsePosition reads a cursor of the given order; an empty one is nil.
-func parsePosition(c connectors.Cursor, order []string) (*position, error) {
+// parsePosition reads a cursor of the given order, which has n values; an empty one is nil.
+func parsePosition(c connectors.Cursor, order []string, n int) (*position, error) {
 	if c == "" {
 		return nil, nil
 	}
@@ -31,9 +33,9 @@ func parsePosition(c connectors.Cursor, order []string) (*position, error) {
 	}
 	if !slices.Equal(p.Order, order) {
 		return nil, connectors.Errorf(connectors.InvalidRequest,
-			"the key that the rows are ordered by changed since the cursor was made; start without one")
+			"the table or the key that its rows are ordered by changed since the cursor was made; start without one")
 	}
-	if len(p.After) != len(order) || slices.ContainsFunc(p.After, func(b []byte) bool { return b == nil }) {
+	if len(p.After) != n || slices.ContainsFunc(p.After, func(b []byte) bool { return b == nil }) {
 		return nil, connectors.Errorf(connectors.InvalidRequest, "the cursor is damaged; start without one")
 	}
 	return &p, nil

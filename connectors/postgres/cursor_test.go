@@ -21,7 +21,7 @@ func TestParsePosition(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := parsePosition(connectors.Cursor(tt.cursor), order)
+			_, err := parsePosition(connectors.Cursor(tt.cursor), order, len(order))
 			if e := wantCode(t, err, connectors.InvalidRequest); !bytes.Contains([]byte(e.Message), []byte(tt.want)) {
 				t.Errorf("got %q, want %q in it", e.Message, tt.want)
 			}
@@ -33,15 +33,15 @@ func FuzzPosition(f *testing.F) {
 	f.Add([]byte("1"), []byte{0xff, 0}, `{"o":["25:a","17:b"],"a":["","AA=="]}`)
 	f.Fuzz(func(t *testing.T, a, b []byte, foreign string) {
 		order := []string{"25:a", "17:b"}
-		if p, err := parsePosition(connectors.Cursor(foreign), order); err == nil && p != nil && len(p.After) != 2 {
+		if p, err := parsePosition(connectors.Cursor(foreign), order, 2); err == nil && p != nil && len(p.After) != 2 {
 			t.Errorf("%q was taken as %+v", foreign, p)
 		}
-		p := position{order, [][]byte{append([]byte{}, a...), append([]byte{}, b...)}}
+		p := position{Order: order, After: [][]byte{append([]byte{}, a...), append([]byte{}, b...)}}
 		c, err := p.cursor()
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := parsePosition(c, order)
+		got, err := parsePosition(c, order, 2)
 		if err != nil || !bytes.Equal(got.After[0], a) || !bytes.Equal(got.After[1], b) {
 			t.Errorf("%q reads back as %+v, %v", c, got, err)
 		}

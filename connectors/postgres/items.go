@@ -102,6 +102,9 @@ func (d *Driver) changeOf(r *relation) (change, string) {
 // since returns the time as a parameter of the change column's type, rounded up to what PostgreSQL stores.
 func (c change) since(t time.Time) param {
 	t = t.UTC()
+	if t.Year() < 1 {
+		t = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) // PostgreSQL has no year 0, and nothing was changed before it
+	}
 	if c.oid == oidDate {
 		return param{c.oid, []byte(t.Format(time.DateOnly))}
 	}

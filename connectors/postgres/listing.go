@@ -30,16 +30,22 @@ type listing struct {
 	at     []int    // where order is in a returned row
 	after  *position
 	rows   int // which statement returns the rows
+	size   int // how many rows the page holds at most
 
 	items []connectors.Item
 	last  [][]byte // order's values of the last item
 	bytes int
 	more  bool // rows follow the last item
 	total int  // rows of a keyless table
+	set   string
 }
 
 func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error) {
-	l := &listing{rel: rel, q: q, id: rel.name.String()}
+	// Large rows have made earlier pages of the table shorter.
+	l := &listing{rel: rel, q: q, id: rel.name.String(), size: q.Limit}
+	if fits := int(rel.fits.Load()); fits > 0 {
+		l.size = min(l.size, fits)
+	}
 	var fault string
 	l.change, fault = d.changeOf(rel)
 	if !q.UpdatedAfter.IsZero() && fault != "" {
@@ -59,9 +65,12 @@ func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error
 		l.at = []int{n, n + 1}
 	}
 	var err error
-	l.after, err = parsePosition(q.Cursor, orderOf(l.order))
+	l.after, err = parsePosition(q.Cursor, l.orderNames(), len(l.order))
 	return l, err
 }
+
+// orderNames describes what the rows are ordered by, and of which table they are.
+func (l *listing) orderNames() []string { return append(orderOf(l.order), l.rel.oid) }
 
 func (l *listing) orderBy(i int) {
 	l.order = append(l.order, l.rel.columns[i])
@@ -70,15 +79,8 @@ func (l *listing) orderBy(i int) {
 
 func (l *listing) filtered() bool { return !l.q.UpdatedAfter.IsZero() }
 
-// limit is how many rows to ask for: one more than the page holds, to know whether it is the last. Large rows have
-// made earlier pages of the table shorter.
-func (l *listing) limit() int {
-	n := l.q.Limit
-	if fits := int(l.rel.fits.Load()); fits > 0 {
-		n = min(n, fits)
-	}
-	return n + 1
-}
+// limit is how many rows to ask for: one more than the page holds, to know whether it is the last.
+func (l *listing) limit() int { return l.size + 1 }
 
 // statements returns what to read; the rows are those of the last statement.
 func (l *listing) statements() []statement {
@@ -89,7 +91,7 @@ func (l *listing) statements() []statement {
 		return []statement{l.keyed()}
 	}
 	l.rows = 1
-	path := statement{searchPathSQL, []param{text(l.rel.path)}}
+	path := statement{searchPathSQL, []param{text(l.rel.path)}, 1}
 	return []statement{path, l.keyed()}
 }
 
@@ -145,18 +147,19 @@ func (l *listing) keyed() statement {
 		b.WriteString(")")
 	}
 	b.WriteString(" ORDER BY " + order + " LIMIT " + b.param(integer(l.limit())))
-	return statement{b.String(), b.params}
+	return statement{b.String(), b.params, len(l.rel.columns)}
 }
 
 // keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
-// The last column counts the rows, to notice a table that is not small.
+// The last columns count all rows, to notice a table that is not small, and digest them, to notice one that changed
+// between two pages; they come with one row of nulls where the page has none.
 func (l *listing) keyless() statement {
 	var b query
 	var named, row, out strings.Builder
 	for i, c := range l.rel.columns {
 		n := "c" + strconv.Itoa(i)
 		named.WriteString(quoteColumn(c.name) + " AS " + n + ", ")
-		out.WriteString("r." + n + ", ")
+		out.WriteString("p." + n + ", ")
 		if i > 0 {
 			row.WriteString(", ")
 		}
@@ -165,18 +168,20 @@ func (l *listing) keyless() statement {
 	b.WriteString("WITH b AS (SELECT " + named.String() + "encode(sha256(textsend(ROW(" + row.String() + ")::text)), 'hex') AS h")
 	b.WriteString(l.rel.from())
 	l.where(&b)
-	b.WriteString(" LIMIT " + b.param(integer(keylessRows+1)) + "), r AS (SELECT b.*, row_number() OVER (PARTITION BY h) AS n FROM b) ")
-	b.WriteString("SELECT " + out.String() + "r.h, r.n, (SELECT count(*) FROM b) FROM r")
+	b.WriteString(" LIMIT " + b.param(integer(keylessRows+1)) + "), r AS (SELECT b.*, row_number() OVER (PARTITION BY h) AS n FROM b)")
+	b.WriteString(`, s AS (SELECT count(*) AS total, md5(string_agg(h, '' ORDER BY h COLLATE "C")) AS digest FROM b), p AS (SELECT r.* FROM r`)
 	if l.after != nil {
 		b.WriteString(` WHERE (r.h COLLATE "C", r.n) > (` + b.param(param{oidText, l.after.After[0]}) + ", " + b.param(param{oidInt8, l.after.After[1]}) + ")")
 	}
-	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())))
-	return statement{b.String(), b.params}
+	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())) + ")")
+	b.WriteString(" SELECT " + out.String() + `p.h, p.n, s.total, s.digest FROM s LEFT JOIN p ON true ORDER BY p.h COLLATE "C", p.n`)
+	return statement{b.String(), b.params, len(l.rel.columns) + 4}
 }
 
 // restart forgets what an earlier try returned.
 func (l *listing) restart() {
-	l.items, l.last, l.bytes, l.more, l.total = make([]connectors.Item, 0, l.limit()-1), nil, 0, false, 0
+	l.items, l.last, l.bytes, l.more, l.total = make([]connectors.Item, 0, l.size), nil, 0, false, 0
+	l.set = ""
 }
 
 // take adds a row to the page.
@@ -187,7 +192,12 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 	if !sameColumns(l.rel.columns, fields) {
 		return errStale
 	}
-	if len(l.items) == l.limit()-1 {
+	if len(l.rel.key) == 0 {
+		if done, err := l.takeTotals(row); done || err != nil {
+			return err
+		}
+	}
+	if len(l.items) == l.size {
 		l.more = true
 		return nil
 	}
@@ -218,24 +228,45 @@ func (l *listing) add(row [][]byte) error {
 	for _, i := range l.at {
 		l.last = append(l.last, append([]byte{}, row[i]...))
 	}
-	if n := len(l.rel.columns); len(l.rel.key) == 0 {
-		l.total, err = strconv.Atoi(string(row[n+2]))
+	return nil
+}
+
+// takeTotals takes what a row of a keyless table tells of all rows; done says that it is no row itself.
+func (l *listing) takeTotals(row [][]byte) (done bool, err error) {
+	n := len(l.rel.columns)
+	l.set = string(row[n+3])
+	if l.total, err = strconv.Atoi(string(row[n+2])); err != nil {
+		return true, errShape
 	}
-	return err
+	return row[n] == nil, nil
 }
 
 // page returns the rows taken.
 func (l *listing) page() (connectors.Page[connectors.Item], error) {
 	p := connectors.Page[connectors.Item]{Items: l.items}
-	if l.total > keylessRows {
-		return connectors.Page[connectors.Item]{}, connectors.Errorf(connectors.Unsupported,
-			"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
+	if err := l.moved(); err != nil {
+		return connectors.Page[connectors.Item]{}, err
 	}
 	var err error
 	if l.more {
-		p.Next, err = position{orderOf(l.order), l.last}.cursor()
+		p.Next, err = position{l.orderNames(), l.last, l.set}.cursor()
 	}
 	return p, err
+}
+
+// moved says why the page cannot follow the one before it. Without a key that takes all rows to be the same.
+func (l *listing) moved() error {
+	switch {
+	case len(l.rel.key) > 0 || l.after == nil:
+		return nil
+	case l.total > keylessRows:
+		return connectors.Errorf(connectors.Unsupported,
+			"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
+	case l.set != l.after.Set:
+		return connectors.Errorf(connectors.ProviderError,
+			"the rows of %s changed while they were read, and without a primary key or unique index over NOT NULL columns there is no way to go on; start again, or read a table that has a key", l.id)
+	}
+	return nil
 }
 
 // item builds an item from a row.

@@ -59,6 +59,7 @@ type Driver struct {
 	sslmode                    string
 	statementTimeout           time.Duration
 	lockTimeout                time.Duration
+	timeout                    time.Duration // of one try, zero for none beside those
 }
 
 // New builds the driver from its configuration; it opens no connection.
@@ -82,6 +83,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		sslmode:          c.String("sslmode"),
 		statementTimeout: time.Duration(c.Int("statement_timeout")) * time.Second,
 		lockTimeout:      lockTimeout,
+		timeout:          env.Timeout,
 	}
 	if env.Now == nil {
 		d.cache.now = time.Now
@@ -106,7 +108,7 @@ func (d *Driver) address() string { return net.JoinHostPort(d.host, d.port) }
 // may write everything, and roles that may read nothing.
 func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 	var p probe
-	err := d.read(ctx, []statement{{sql: probeSQL}}, func() { p = probe{} }, p.take)
+	err := d.read(ctx, []statement{{sql: probeSQL, width: 7}}, func() { p = probe{} }, p.take)
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/unified-connector/ucf/connectors"
 )
 
 // Object ids of PostgreSQL's own types, fixed for ever (src/include/catalog/pg_type.dat).
@@ -36,10 +38,11 @@ type param struct {
 	text []byte
 }
 
-// statement is one read with its values.
+// statement is one read with its values. Each of its rows has at least width columns.
 type statement struct {
 	sql    string
 	params []param
+	width  int
 }
 
 // take receives a row of a statement, counted from 0; fields and row are good until it returns.
@@ -55,6 +58,9 @@ const (
 func (d *Driver) read(ctx context.Context, stmts []statement, restart func(), rows take) error {
 	// The server ends statements by itself; this bounds a server or network that fell silent.
 	limit := time.Duration(len(stmts))*d.statementTimeout + connectTimeout + cancelGrace
+	if d.timeout > 0 {
+		limit = min(limit, d.timeout)
+	}
 	ctx, cancel := context.WithTimeout(ctx, maxTries*limit)
 	defer cancel()
 	for try, old := 1, true; ; {
@@ -130,22 +136,31 @@ func (d *Driver) transaction(ctx context.Context, conn *pgconn.PgConn, stmts []s
 	}
 	batch.ExecParams("COMMIT", nil, nil, nil, nil)
 	results := conn.ExecBatch(ctx, batch)
-	failed := takeAll(results, len(stmts), rows)
+	failed := takeAll(results, stmts, rows)
 	if err := results.Close(); err != nil {
 		return err
 	}
 	return failed
 }
 
-// takeAll hands over the rows of n statements. After a failure of the taker the rest is read and dropped.
-func takeAll(results *pgconn.MultiResultReader, n int, rows take) (failed error) {
+// errShape is of a server that sends something else than what it announced, or was asked for.
+var errShape = connectors.Errorf(connectors.ProviderError, "the server sent a row of another shape than it was asked for: is it a PostgreSQL?")
+
+// takeAll hands over the rows of the statements. After a failure of the taker the rest is read and dropped.
+func takeAll(results *pgconn.MultiResultReader, stmts []statement, rows take) (failed error) {
 	for i := -preamble; results.NextResult(); i++ {
 		rr := results.ResultReader()
 		fields := rr.FieldDescriptions()
 		for rr.NextRow() {
-			if i >= 0 && i < n && failed == nil {
-				failed = rows(i, fields, rr.Values())
+			if i < 0 || i >= len(stmts) || failed != nil {
+				continue
 			}
+			row := rr.Values()
+			if len(row) != len(fields) || len(row) < stmts[i].width {
+				failed = errShape
+				continue
+			}
+			failed = rows(i, fields, row)
 		}
 		if _, err := rr.Close(); err != nil {
 			return errors.Join(failed, err)

@@ -32,7 +32,7 @@ const readable = userTables + `
 // over plain columns that are all NOT NULL, readable, and compared there as the column itself is. The names of schemas
 // that hold a column type's comparison operators come with it, because a row comparison finds operators by search path.
 const relationSQL = `
-SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path
+SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path, c.oid
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
@@ -84,7 +84,8 @@ const (
 // relation is what is known of a table for a short while.
 type relation struct {
 	name    tableName
-	kind    byte // relkind
+	kind    string // relkind
+	oid     string // changes when another table takes its name
 	columns []column
 	key     []int  // positions in columns; empty without a usable key
 	path    string // schemas to add to the search path for comparing keys
@@ -104,7 +105,7 @@ type column struct {
 // from returns the FROM clause. A table's inheritance children are containers of their own, so only its own rows are
 // read; partitions are not, and views have none.
 func (r *relation) from() string {
-	if r.kind == 'r' {
+	if r.kind == "r" {
 		return " FROM ONLY " + r.name.sql() + " AS t"
 	}
 	return " FROM " + r.name.sql() + " AS t"
@@ -118,10 +119,10 @@ func (d *Driver) describe(ctx context.Context, name tableName) (*relation, error
 	readable := false
 	params := []param{text(name.schema), text(name.table)}
 	restart := func() { rel, attnums, key = nil, nil, "" }
-	err := d.read(ctx, []statement{{relationSQL, params}, {columnsSQL, params}}, restart,
+	err := d.read(ctx, []statement{{relationSQL, params, 5}, {columnsSQL, params, 6}}, restart,
 		func(stmt int, _ []pgconn.FieldDescription, row [][]byte) error {
 			if stmt == 0 {
-				rel = &relation{name: name, kind: row[0][0], path: string(row[3]), read: d.cache.now()}
+				rel = &relation{name: name, kind: string(row[0]), oid: string(row[4]), path: string(row[3]), read: d.cache.now()}
 				readable, key = isTrue(row[1]), string(row[2])
 				return nil
 			}
@@ -154,6 +155,9 @@ func (r *relation) add(row [][]byte) error {
 		elem, err := strconv.ParseUint(string(row[4]), 10, 32)
 		if err != nil {
 			return err
+		}
+		if len(row[5]) != 1 {
+			return errShape
 		}
 		c.as, c.elem, c.sep = formArray, formOf(uint32(elem)), row[5][0]
 	}

@@ -51,7 +51,7 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	if err != nil {
 		return connectors.Env{}, err
 	}
-	env := connectors.Env{Config: t.Config, Dial: guard.DialContext}
+	env := connectors.Env{Config: t.Config, Dial: guard.DialContext, Timeout: b.options.Timeout}
 	if m.Scheme == connectors.SchemeDriver {
 		return env, checkHost(guard, field, address)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"html"
@@ -9,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,26 +32,70 @@ func surf(answer, address string) error {
 	if answer == "close" {
 		return nil
 	}
-	jar, _ := cookiejar.New(nil)
-	client := &http.Client{Jar: jar, Timeout: 20 * time.Second}
-	page, at, err := visit(client, http.MethodGet, address, nil)
+	page, _, err := consentAt(&http.Client{Timeout: 20 * time.Second}, answer, address)
 	if err != nil {
 		return err
+	}
+	return os.WriteFile(os.Getenv("BROWSER_PAGE"), []byte(page), 0o600)
+}
+
+// overSSHMain is `ucf connect CONNECTOR --no-browser …` with a person at it whose browser is on another machine: it
+// cannot open the address that it ends at, which is copied to the terminal.
+func overSSHMain() {
+	cmd := exec.Command("ucf", append([]string{"connect", "--no-browser", "--deadline", "30s"}, os.Args[1:]...)...)
+	cmd.Stdout = os.Stdout
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		panic(err)
+	}
+	errs, err := cmd.StderrPipe()
+	if err != nil {
+		panic(err)
+	}
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	for lines := bufio.NewScanner(errs); lines.Scan(); {
+		fmt.Fprintln(os.Stderr, lines.Text())
+		if !strings.Contains(lines.Text(), "/authorize?") {
+			continue
+		}
+		stay := func(r *http.Request, _ []*http.Request) error {
+			if r.URL.Path == callbackPath {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+		_, at, err := consentAt(&http.Client{Timeout: 20 * time.Second, CheckRedirect: stay}, "approve", strings.TrimSpace(lines.Text()))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintln(in, at)
+	}
+	if cmd.Wait() != nil {
+		os.Exit(cmd.ProcessState.ExitCode())
+	}
+}
+
+// consentAt opens an address, presses the button of the form there, and returns the page and the address it ends at.
+func consentAt(client *http.Client, answer, address string) (page string, at *url.URL, err error) {
+	client.Jar, _ = cookiejar.New(nil)
+	page, at, err = visit(client, http.MethodGet, address, nil)
+	if err != nil {
+		return "", nil, err
 	}
 	if f, ok := formOf(page, answer); ok {
 		action, err := at.Parse(f.action)
 		if err != nil {
-			return err
+			return "", nil, err
 		}
 		if f.method == http.MethodGet {
 			action.RawQuery = f.values.Encode()
 			f.values = nil
 		}
-		if page, _, err = visit(client, f.method, action.String(), f.values); err != nil {
-			return err
-		}
+		return visit(client, f.method, action.String(), f.values)
 	}
-	return os.WriteFile(os.Getenv("BROWSER_PAGE"), []byte(page), 0o600)
+	return page, at, nil
 }
 
 // visit loads a page and returns it with the address that the redirects led to.
@@ -66,8 +112,12 @@ func visit(client *http.Client, method, address string, form url.Values) (page s
 		return "", nil, err
 	}
 	defer resp.Body.Close()
+	at = resp.Request.URL
+	if to, err := resp.Location(); err == nil {
+		at = to
+	}
 	b, err := io.ReadAll(resp.Body)
-	return string(b), resp.Request.URL, err
+	return string(b), at, err
 }
 
 // form is a form of a page, filled in as a person does who presses one of its buttons.

@@ -4,9 +4,14 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,12 +21,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ucf": func() { os.Exit(Main(os.Args[1:], Stdio())) }, "browser": browserMain})
+	testscript.Main(m, map[string]func(){"ucf": func() { os.Exit(Main(os.Args[1:], Stdio())) }, "browser": browserMain, "overssh": overSSHMain, "secretenv": secretEnvMain})
 }
 
-// TestScripts runs the scenarios of testdata/script, each in an empty home. `sandbox NAME [FAULT…]` starts a sandbox
-// and puts its address into $NAME; `code N ucf …` runs a command that must exit with N; `freeport NAME` puts an address to
-// listen on into $NAME, and `reachable ADDRESS` waits until somebody does.
+// TestScripts runs the scenarios of testdata/script, each in an empty home.
+//
+//   - `sandbox [--oauth] [--sites=N] NAME [FAULT…]` starts a sandbox and puts its address into $NAME; with --oauth it is
+//     the authorization server of the operator's apps.
+//   - `code N ucf …` runs a command that must exit with N.
+//   - `freeport NAME` puts an address to listen on into $NAME, `reachable ADDRESS` waits until somebody does, `listen NAME`
+//     listens, and puts the port into $NAME; `oauthport` gives the scenario a port of its own to come back to.
+//   - `later ADDRESS DURATION` puts the clock of a sandbox's tokens forward.
+//   - `sameid FILE` holds the id in a file against that in the last output.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), RequireExplicitExec: true,
@@ -31,25 +42,71 @@ func TestScripts(t *testing.T) {
 				"BROKEN_UTF8=PAY\xff", "GORACE=atexit_sleep_ms=10") // a race-enabled process else takes a second to end
 			return os.Mkdir(home, 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward,
+		},
 	})
 }
 
 func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) == 0 {
-		ts.Fatalf("usage: sandbox NAME [FAULT…]")
+	o, oauth := sandbox.Options{Issues: 300}, false
+	for ; len(args) > 0 && strings.HasPrefix(args[0], "--"); args = args[1:] {
+		if n, ok := strings.CutPrefix(args[0], "--sites="); ok {
+			sites, err := strconv.Atoi(n)
+			ts.Check(err)
+			o.Sites = sites
+		}
+		oauth = oauth || args[0] == "--oauth"
 	}
-	o := sandbox.Options{Issues: 300}
+	if len(args) == 0 {
+		ts.Fatalf("usage: sandbox [--oauth] [--sites=N] NAME [FAULT…]")
+	}
 	for _, spec := range args[1:] {
 		f, err := sandbox.ParseFault(spec)
 		ts.Check(err)
 		o.Faults = append(o.Faults, f)
 	}
+	var ahead atomic.Int64
+	o.OAuthNow = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	s, err := sandbox.New(o)
 	ts.Check(err)
 	srv := httptest.NewServer(s)
 	ts.Defer(srv.Close)
 	ts.Setenv(args[0], srv.URL)
+	clocks.Store(srv.URL, &ahead)
+	for _, kv := range s.Env(srv.URL) {
+		// The API keys stay out: with them nobody would be asked for a consent.
+		if name, value, _ := strings.Cut(kv, "="); oauth && !strings.HasPrefix(name, "UCF_") {
+			ts.Setenv(name, value)
+		}
+	}
+}
+
+// secretEnvMain is `secretenv NAME FILE COMMAND…`: it runs a command with the text of a file in a variable.
+func secretEnvMain() {
+	text, err := os.ReadFile(os.Args[2])
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.Command(os.Args[3], os.Args[4:]...)
+	cmd.Env = append(os.Environ(), os.Args[1]+"="+strings.TrimSpace(string(text)))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if cmd.Run() != nil {
+		os.Exit(cmd.ProcessState.ExitCode())
+	}
+}
+
+// clocks are how far the clocks of the sandboxes are put forward, by address.
+var clocks sync.Map
+
+func putForward(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ahead, ok := clocks.Load(args[0])
+	if !ok {
+		ts.Fatalf("there is no sandbox at %s", args[0])
+	}
+	ahead.(*atomic.Int64).Add(int64(d))
 }
 
 // wantCode runs a command and holds its exit code, which testscript itself does not tell apart.
@@ -72,6 +129,27 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer ln.Close()
 	ts.Setenv(args[0], ln.Addr().String())
+}
+
+func listenOn(ts *testscript.TestScript, _ bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ln.Close() })
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	ts.Setenv(args[0], port)
+}
+
+func oauthPort(ts *testscript.TestScript, _ bool, _ []string) {
+	freePort(ts, false, []string{"UCF_OAUTH_PORT"})
+	_, port, _ := net.SplitHostPort(ts.Getenv("UCF_OAUTH_PORT"))
+	ts.Setenv("UCF_OAUTH_PORT", port)
+}
+
+func sameID(ts *testscript.TestScript, _ bool, args []string) {
+	id := regexp.MustCompile(`con_[0-9a-z]+`)
+	if got, want := id.FindString(ts.ReadFile("stdout")), id.FindString(ts.ReadFile(args[0])); got != want || want == "" {
+		ts.Fatalf("the connection is %s now, was %s", got, want)
+	}
 }
 
 func reachable(ts *testscript.TestScript, _ bool, args []string) {

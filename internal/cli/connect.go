@@ -118,7 +118,7 @@ func (c *commandLine) connectMethod(ctx context.Context, s *service.Service, t d
 		return namedMethod(def, id)
 	}
 	if ref := c.flags.connection; ref != "" {
-		k, err := s.Connection(ctx, t, service.ConnectionIn{ID: ref})
+		k, err := renewable(ctx, s, t, def, ref)
 		if err != nil {
 			return connectors.AuthMethod{}, err
 		}

@@ -151,7 +151,7 @@ func revokedNote(out service.RevokedOut) string {
 	case service.AtProviderRevoked:
 		return "the consent is gone from here and withdrawn at the provider"
 	case service.AtProviderKept:
-		return "the connection is revoked, and the consent stays at the provider: " + refsOf(out.Kept) + " use it"
+		return "the connection is revoked; its consent stays at the provider for " + refsOf(out.Kept)
 	}
 	return "the consent is gone from here, but not at the provider: " + out.Warning
 }

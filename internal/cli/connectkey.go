@@ -45,25 +45,42 @@ func (c *commandLine) forMethod(def *connectors.Definition, m connectors.AuthMet
 // the new one is free.
 func (c *commandLine) checkName(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, renewed, name string) error {
 	if renewed != "" {
-		_, err := s.Connection(ctx, t, service.ConnectionIn{ID: renewed})
+		_, err := renewable(ctx, s, t, def, renewed)
 		return err
 	}
-	name = cmp.Or(name, service.DefaultName)
+	k, found, err := connectionOf(ctx, s, t, def, cmp.Or(name, service.DefaultName))
+	if err != nil || !found {
+		return err
+	}
+	e := connectors.Errorf(connectors.Conflict, "%s is connected as %q already (%s): renew it with --connection %s, or name another with --name", def.Name, k.Name, k.ID, k.ID)
+	e.Details = map[string]any{"connectionId": k.ID}
+	return e
+}
+
+// renewable returns the connection of the connector that is to be renewed.
+func renewable(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, ref string) (service.ConnectionOut, error) {
+	k, found, err := connectionOf(ctx, s, t, def, ref)
+	if err == nil && !found {
+		err = connectors.Errorf(connectors.NotFound, "there is no connection %q to %s; `ucf connections list` shows them", clip(ref), def.Name)
+	}
+	return k, err
+}
+
+// connectionOf finds a connection of the connector by its name or id.
+func connectionOf(ctx context.Context, s *service.Service, t domain.Tenant, def *connectors.Definition, ref string) (k service.ConnectionOut, found bool, err error) {
 	in := service.ConnectionsIn{ConnectorID: def.ID, Limit: connectors.MaxLimit}
 	for {
 		page, err := s.Connections(ctx, t, in)
 		if err != nil {
-			return err
+			return k, false, err
 		}
 		for _, k := range page.Items {
-			if k.Name == name {
-				e := connectors.Errorf(connectors.Conflict, "%s is connected as %q already (%s): renew it with --connection %s, or name another with --name", def.Name, name, k.ID, k.ID)
-				e.Details = map[string]any{"connectionId": k.ID}
-				return e
+			if k.Name == ref || k.ID == ref || k.ConnectorID+"/"+k.Name == ref {
+				return k, true, nil
 			}
 		}
 		if page.Next == "" {
-			return nil
+			return k, false, nil
 		}
 		in.Cursor = string(page.Next)
 	}

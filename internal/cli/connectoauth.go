@@ -52,10 +52,11 @@ func (c *commandLine) connectByConsent(ctx context.Context, s *service.Service, 
 	return out, err
 }
 
-// checkApp refuses to begin where there is no OAuth app, and names the ways out.
+// checkApp refuses to begin where there is no OAuth app, and names the ways out. A connection that is renewed may have
+// brought its own.
 func (f *consent) checkApp() error {
 	app := f.service.OAuth.Apps[f.provider.ID]
-	if f.ownApp || app.ClientID != "" && !app.ClientSecret.IsZero() {
+	if f.ownApp || f.c.flags.connection != "" || app.ClientID != "" && !app.ClientSecret.IsZero() {
 		return nil
 	}
 	id := strings.ToUpper(f.provider.ID)
@@ -76,7 +77,7 @@ func (f *consent) begin(ctx context.Context, cfg map[string]any) error {
 	}
 	in := service.ConnectIn{ConnectorIn: service.ConnectorIn{ID: f.def.ID}, Config: cfg}
 	in.Body.Method, in.Body.RedirectURI, in.Body.CSRFToken = connectors.MethodOAuth, callbackAddress(port), f.csrf
-	in.Body.ConnectionID, in.Body.Name, in.Body.Site, in.Body.Scopes = f.c.flags.connection, f.options.name, f.wantedSite(cfg), f.options.scopes
+	in.Body.ConnectionID, in.Body.Name, in.Body.Site, in.Body.Scopes = f.c.flags.connection, f.options.name, f.wantedSite(cfg), f.wantedScopes(cfg)
 	f.begun, err = f.service.Connect(ctx, f.tenant, in)
 	if ln == nil {
 		return err
@@ -102,6 +103,26 @@ func (f *consent) wantedSite(cfg map[string]any) string {
 		}
 	}
 	return ""
+}
+
+// wantedScopes returns the scopes that the flags name, or the configuration.
+func (f *consent) wantedScopes(cfg map[string]any) []string {
+	if len(f.options.scopes) > 0 {
+		return f.options.scopes
+	}
+	switch v := cfg["scopes"].(type) {
+	case string:
+		return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+	case []string:
+		return v
+	case []any:
+		var scopes []string
+		for _, s := range v {
+			scopes = append(scopes, fmt.Sprint(s))
+		}
+		return scopes
+	}
+	return nil
 }
 
 // run waits for the consent and completes the flow with it.

@@ -327,6 +327,7 @@ func TestConnectChoosesTheWay(t *testing.T) {
 	}{
 		"nothing given":          {nil, nil, 10, byConsent},
 		"a key in the env":       {key, nil, 9, byKey},
+		"a key and an app":       {append([]string{"UCF_JIRA_CLIENT_ID=own-app", "UCF_JIRA_CLIENT_SECRET=canary"}, key...), nil, 9, byKey},
 		"a key, OAuth asked for": {key, []string{"--set", "auth_method=oauth2"}, 10, byConsent},
 		"a key, a site":          {key, []string{"--site", "acme"}, 10, byConsent},
 		"an e-mail only":         {nil, []string{"--set", "api_email=a@example.com"}, 2, "api_token"},
@@ -337,6 +338,9 @@ func TestConnectChoosesTheWay(t *testing.T) {
 		"an app of its own":      {[]string{"ATLASSIAN_CLIENT_ID=", "UCF_JIRA_CLIENT_ID=own-app", "UCF_JIRA_CLIENT_SECRET=canary"}, nil, 10, "client_id=own-app"},
 		"half an app":            {[]string{"UCF_JIRA_CLIENT_ID=own-app"}, nil, 2, "client_secret"},
 		"scopes":                 {nil, []string{"--scopes", "read:jira-work,read:me"}, 10, "read%3Ajira-work+read%3Ame+offline_access"},
+		"scopes of the file":     {nil, []string{"--config-file", "testdata/oauth.json"}, 10, "client_id=own-app"},
+		"their scopes":           {nil, []string{"--config-file", "testdata/oauth.json"}, 10, "read%3Ajira-work+manage%3Ajira-webhook+offline_access"},
+		"scopes of the env":      {[]string{"UCF_JIRA_SCOPES=read:jira-work, read:me"}, nil, 10, "read%3Ajira-work+read%3Ame+offline_access"},
 		"no scope":               {nil, []string{"--scopes", "read jira"}, 2, "is not a scope"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -182,9 +182,9 @@ func (f *consent) spin() {
 		return
 	}
 	left := max(0, time.Until(*f.begun.ExpiresAt)).Round(time.Second)
-	text := fmt.Sprintf("waiting for your consent in the browser, %d:%02d left; Ctrl-C stops", int(left.Minutes()), int(left.Seconds())%60)
+	text := fmt.Sprintf("waiting for your consent, %d:%02d left; Ctrl-C stops", int(left.Minutes()), int(left.Seconds())%60)
 	if c.io.Width > 0 {
-		text = cutTo(text, max(minColumn, c.io.Width-3))
+		text = cutTo(text, max(minColumn, c.io.Width-5))
 	}
 	frame := spinner[time.Now().UnixMilli()/spinEvery.Milliseconds()%int64(len(spinner))]
 	fmt.Fprintf(c.io.Err, "\r\033[K%s %s", c.errPainter().colour(headColour, string(frame)), text)

@@ -226,7 +226,7 @@ func TestWaitForTheBrowserOnATerminal(t *testing.T) {
 		x := newTerminal(t)
 		x.browse = func(context.Context, string) error { return nil }
 		code := x.run(append([]string{"TERM=xterm"}, v.environ(t)...), "connect", "jira")
-		x.waitFor("waiting for your consent in the browser, ")
+		x.waitFor("waiting for your consent, ")
 		x.waitFor("left; Ctrl-C stops")
 		if err := unix.Kill(os.Getpid(), unix.SIGINT); err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func (c *commandLine) rotateKeys(ctx context.Context) error {
 		return err
 	}
 	bar := progressBar{c: c, what: "credentials sealed anew"}
-	out, err := s.RotateKeys(ctx, func(done int) { bar.show(done, 0) })
+	out, err := s.RotateKeys(ctx, bar.show)
 	bar.end()
 	if err != nil {
 		if out.Resealed > 0 {

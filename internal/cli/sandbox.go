@@ -22,6 +22,10 @@ type sandboxOptions struct {
 	projects, issues, comments int
 	seed                       uint64
 	faults                     []string
+
+	sites                         int
+	tokenTTL, reuseInterval, idle time.Duration
+	autoApprove, noRotation       bool
 }
 
 const sandboxListen = "127.0.0.1:8090"
@@ -30,12 +34,15 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	var o sandboxOptions
 	cmd := &cobra.Command{
 		Use: "sandbox", Short: "Run a local stand-in for the providers, for trying and for tests", Args: args(),
-		Long: "Run a local stand-in for Jira Cloud. It is generated on the fly from a seed: the same seed gives the same\n" +
-			"site, and a million issues take no memory. It knows the user you@example.com with the token sandbox.\n\n" +
-			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, cut, truncate, html, anonymous,\n" +
-			"repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
+		Long: "Run a local stand-in for Jira, Confluence and Salesforce, with the authorization servers of Atlassian and\n" +
+			"Salesforce. It is generated on the fly from a seed: the same seed gives the same sites, and a million issues take\n" +
+			"no memory. It knows the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are\n" +
+			"forgotten when it ends.\n\n" +
+			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, lost, cut, truncate, html,\n" +
+			"anonymous, repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
 			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.",
 		Example: "  ucf sandbox\n  eval \"$(ucf sandbox env)\" && ucf items jira\n" +
+			"  ucf sandbox --sites 3 --token-ttl 5s\n" +
 			"  ucf sandbox --issues 1000000 --fault 429=0.1,retry-after=2 --fault latency=50ms",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.sandbox(cmd.Context(), o) },
 	}
@@ -46,8 +53,44 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, on average")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
+	o.oauthFlags(cmd)
 	cmd.AddCommand(c.sandboxEnvCmd(&o))
 	return cmd
+}
+
+// oauthFlags are the flags of the authorization servers.
+func (o *sandboxOptions) oauthFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&o.sites, "sites", 1, "how many Atlassian sites an account reaches")
+	f.DurationVar(&o.tokenTTL, "token-ttl", sandbox.DefaultTokenTTL, "how long an access token lives")
+	f.DurationVar(&o.reuseInterval, "reuse-interval", 10*time.Minute, "how long a spent refresh token may be sent again")
+	f.DurationVar(&o.idle, "refresh-idle", 0, "how long an unused refresh token lives (default 90 days, Salesforce 30)")
+	f.BoolVar(&o.autoApprove, "auto-approve", false, "give every consent without asking")
+	f.BoolVar(&o.noRotation, "no-rotation", false, "keep Salesforce's refresh tokens; Atlassian's always rotate")
+}
+
+// options returns what the sandbox is to be.
+func (o *sandboxOptions) options() (sandbox.Options, error) {
+	opts := sandbox.Options{
+		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
+		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
+	}
+	switch {
+	case o.tokenTTL < time.Second:
+		return opts, usage("--token-ttl must be at least 1s")
+	case o.reuseInterval < 0 || o.idle < 0:
+		return opts, usage("--reuse-interval and --refresh-idle must not be below zero")
+	case o.reuseInterval == 0:
+		opts.ReuseInterval = -1 // none, where zero is the default
+	}
+	for _, spec := range o.faults {
+		f, err := sandbox.ParseFault(spec)
+		if err != nil {
+			return opts, usage("--fault %s: %s", clip(spec), err.Error())
+		}
+		opts.Faults = append(opts.Faults, f)
+	}
+	return opts, nil
 }
 
 func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
@@ -73,13 +116,9 @@ func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
 }
 
 func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
-	opts := sandbox.Options{Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed}
-	for _, spec := range o.faults {
-		f, err := sandbox.ParseFault(spec)
-		if err != nil {
-			return usage("--fault %s: %s", clip(spec), err.Error())
-		}
-		opts.Faults = append(opts.Faults, f)
+	opts, err := o.options()
+	if err != nil {
+		return err
 	}
 	s, err := sandbox.New(opts)
 	if err != nil {
@@ -99,6 +138,7 @@ func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
 		at = " --listen " + addr
 	}
 	c.notef("in another terminal: eval \"$(ucf sandbox env%s)\" && ucf items jira", at)
+	c.note("by OAuth there: ucf connect jira --set auth_method=oauth2")
 	return serveSandbox(ctx, ln, s)
 }
 

@@ -72,7 +72,7 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirectURI strin
 	if c.App.Provider.PKCE && verifier != "" {
 		params["code_verifier"] = verifier
 	}
-	return c.token(ctx, params, "the code of this consent", []string{"invalid_grant"}, code, verifier)
+	return c.token(ctx, params, "the code of this consent", connectors.OAuthErrors{"invalid_grant"}, code, verifier)
 }
 
 // Refresh spends a refresh token: RFC 6749 section 6.
@@ -82,7 +82,7 @@ func (c *Client) Refresh(ctx context.Context, refresh connectors.Secret) (Answer
 }
 
 // token asks the token endpoint.
-func (c *Client) token(ctx context.Context, params map[string]string, what string, dead []string, secrets ...string) (Answer, error) {
+func (c *Client) token(ctx context.Context, params map[string]string, what string, dead connectors.OAuthErrors, secrets ...string) (Answer, error) {
 	asked := c.now()
 	r, err := c.post(ctx, c.App.Provider.TokenPath, params, c.App.Provider.JSON)
 	if err != nil {

@@ -70,29 +70,23 @@ var faults = []string{
 // that calls, or so many calls.
 var spares = map[string]Failure{"ip restricted": Misconfigured, "login rate exceeded": Outage}
 
-// judge says what an answer that is not a success means. dead are the codes that refuse for good; code and description
+// judge says what an answer that is not a success means. dead are the errors that refuse for good; code and description
 // are those of RFC 6749 section 5.2, empty where the answer has none.
-func judge(status int, code, description string, dead []string) Failure {
-	description = strings.ToLower(description)
+func judge(status int, code, description string, dead connectors.OAuthErrors) Failure {
+	spared := spares[strings.ToLower(description)]
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, code == "temporarily_unavailable":
 		return Outage
 	case status >= http.StatusInternalServerError:
 		return Ambiguous
-	case slices.Contains(dead, code) && spares[description] != "":
-		return spares[description]
-	case slices.Contains(dead, code) && blamesToken(code, description):
+	case dead.Match(code, description) && spared != "":
+		return spared
+	case dead.Match(code, description):
 		return Refused
 	case slices.Contains(faults, code), status == http.StatusUnauthorized, wrongAddress(status):
 		return Misconfigured
 	}
 	return Ambiguous
-}
-
-// blamesToken keeps unauthorized_client, which is about the app, apart from the answer in which Atlassian says so of a
-// refresh token.
-func blamesToken(code, description string) bool {
-	return code != "unauthorized_client" || strings.Contains(description, "refresh_token is invalid")
 }
 
 // wrongAddress reports whether a status says that there is no token endpoint.
@@ -101,7 +95,7 @@ func wrongAddress(status int) bool {
 }
 
 // answered returns the error for an answer that is not a success. what names what was sent, as in "the refresh token".
-func (c *Client) answered(r reply, what string, dead []string, sent []connectors.Secret) *connectors.Error {
+func (c *Client) answered(r reply, what string, dead connectors.OAuthErrors, sent []connectors.Secret) *connectors.Error {
 	p := c.App.Provider
 	code, description := r.oauthError()
 	kind := judge(r.status, code, description, dead)

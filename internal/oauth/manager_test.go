@@ -229,6 +229,22 @@ func TestCallerLeaves(t *testing.T) {
 	})
 }
 
+// Whoever waits for another process does not depend on the caller who was first to wait.
+func TestFirstWaiterLeaves(t *testing.T) {
+	bubble(t, func(p *provider) { p.delay = 4 * time.Second }, func(t *testing.T, w *world) {
+		a, b := w.start(), w.start()
+		w.expire()
+		go callers(1, a)
+		time.Sleep(100 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go b.Source(tenant, tokenID).Token(ctx)
+		time.Sleep(100 * time.Millisecond)
+		w.oneAnswer(callers(5, b))
+		w.spentOnce()
+	})
+}
+
 func TestWithoutRotation(t *testing.T) {
 	bubble(t, func(p *provider) { p.def, p.rotates = salesforce(), false }, func(t *testing.T, w *world) {
 		pr := w.start()
@@ -260,7 +276,7 @@ func TestKeepAlive(t *testing.T) {
 		if err := pr.KeepAlive(t.Context(), tok); err != nil || w.p.count() != 0 {
 			t.Errorf("before it is due: %v, %d requests", err, w.p.count())
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Minute)
 		w.p.set(func() { w.p.dead = true })
 		if err := pr.KeepAlive(t.Context(), tok); connectors.CodeOf(err) != connectors.Unavailable {
 			t.Errorf("while the provider is away: %v", err)

@@ -3,6 +3,12 @@
 // kept before anything else happens, and that only a refusal by the provider ends a grant.
 //
 // A [Client] speaks to one authorization server; a [Manager] gives sources of access tokens for stored grants.
+//
+// Before a refresh token is spent, a claim is written on its record, and it beats while its holder lives. Whoever meets
+// a claim waits; one that has not changed for a term, by the watcher's own clock, is taken over. An answer that was lost
+// is asked for again with the same token, which a provider with a reuse window answers. So a live grant is lost in one
+// case only: the provider spent the token, its answer was lost (a crash, a broken network), and nobody could ask again
+// before the window closed.
 package oauth
 
 import (

@@ -93,10 +93,8 @@ func (h *hold) keepAnswer(ctx context.Context, a Answer, asked time.Time) (live,
 			return live{}, rerr
 		case rerr != nil:
 			return live{}, h.m.unstored(ctx, h.live, err)
-		case next.Sealed != "" && read.Sealed == next.Sealed:
-			return live{read, secrets}, nil // the write had got through
 		}
-		cur = read
+		cur = read // if that write got through after all, it is our own that supersedes
 	}
 }
 
@@ -143,6 +141,9 @@ func (h *hold) refused(ctx context.Context, refusal error) (live, bool, error) {
 	ctx, cancel := h.m.within(ctx, h.m.life, h.m.o.Patience)
 	defer cancel()
 	reason := connectors.AsError(refusal).Message
+	if !h.before.IsZero() {
+		reason += "; it was sent first at " + h.before.UTC().Format(time.RFC3339) + ", and the answer was lost"
+	}
 	unsure := false
 	for atOnce := true; ; {
 		cur, err := h.reread(ctx, atOnce)

@@ -3,8 +3,10 @@ package oauth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +45,12 @@ func steps(waits []time.Duration, faults []string) *rapid.Generator[[]step] {
 	return rapid.SliceOfN(one, 1, 40)
 }
 
+// lost counts runs that ended on the named way.
+var lost atomic.Int32
+
 // play is one run of the steps.
 type play struct {
 	*world
-	t         *testing.T
 	slots     [3]*process
 	mu        sync.Mutex
 	disturbed map[string]bool // processes that did not get all that they were sent, or could not write in time
@@ -228,6 +232,9 @@ func (p *play) check() {
 	if g.Refused != "" && p.p.renewable(refresh) {
 		p.violated("a live grant is marked as refused: %s", g.Refused)
 	}
+	if g.Refused != "" && (!tok.DueAt.IsZero() || g.Claim != nil) {
+		p.violated("a refused grant is due %s, claim %v", tok.DueAt, g.Claim)
+	}
 	if g.Refused == "" && !g.SpentAt.IsZero() && (tok.DueAt.IsZero() || tok.DueAt.After(time.Now())) {
 		p.violated("an answer is missing, and nobody is told to look after it: due %s", tok.DueAt)
 	}
@@ -267,17 +274,19 @@ func (p *play) finish() {
 	p.callers.Wait()
 	time.Sleep(20 * time.Second)
 	p.check()
-	lost := p.lost()
+	gone := p.lost()
 	_, _, before := p.stored()
 	tok, err := p.start().Refresh(context.Background(), tenant, tokenID)
 	switch {
-	case err == nil && !lost:
-		if stored, access, refresh := p.stored(); stored.Grant.Generation != tok.Grant.Generation || !p.p.alive(access) || !p.p.renewable(refresh) || stored.Grant.Claim != nil {
-			p.violated("after all, the grant is not sound: %+v", *stored.Grant)
+	case err == nil && !gone:
+		if stored, access, refresh := p.stored(); stored.Grant.Generation != tok.Grant.Generation || !p.p.alive(access) || !p.p.renewable(refresh) ||
+			stored.Grant.Claim != nil || !stored.DueAt.Equal(DueAt(p.p.def, *stored.Grant)) {
+			p.violated("after all, the grant is not sound: due %s, %+v", stored.DueAt, *stored.Grant)
 		}
-	case !lost:
+	case !gone:
 		p.violated("a live grant is lost: %v", err)
 	default:
+		lost.Add(1)
 		p.named(before, err)
 	}
 }
@@ -298,7 +307,7 @@ func (p *play) named(refresh string, err error) {
 // run plays the steps in virtual time and returns what was violated.
 func run(t *testing.T, todo []step, mayLose bool, setup func(*provider)) (faults []string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &play{world: newWorld(t, setup), t: t, disturbed: map[string]bool{}, ended: map[string]bool{}, mayLose: mayLose}
+		p := &play{world: newWorld(t, setup), disturbed: map[string]bool{}, ended: map[string]bool{}, mayLose: mayLose}
 		for i := range p.slots {
 			p.slots[i] = p.start()
 		}
@@ -327,7 +336,7 @@ func TestStatesInsideTheWindow(t *testing.T) {
 			if newest { // an answer that is still being made when its question was given up would replace all later ones
 				faults = []string{faultLost, faultCut, faultHTML, fault500, fault503, fault429, faultNever, faultApp}
 			}
-			rapid.Check(t, func(rt *rapid.T) {
+			check(t, func(rt *rapid.T) {
 				todo := steps(waits, faults).Draw(rt, "steps")
 				ttl := rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, time.Hour}).Draw(rt, "ttl")
 				broken := run(t, todo, false, func(p *provider) { p.ttl, p.newest = ttl, newest })
@@ -342,11 +351,26 @@ func TestStatesInsideTheWindow(t *testing.T) {
 // With all the time in the world a grant is lost on the named way only.
 func TestStatesBeyondTheWindow(t *testing.T) {
 	waits := []time.Duration{0, 20 * time.Millisecond, 2 * time.Second, 11 * time.Second, 5 * time.Minute, 11 * time.Minute, 2 * time.Hour}
-	rapid.Check(t, func(rt *rapid.T) {
+	lost.Store(0)
+	check(t, func(rt *rapid.T) {
 		todo := steps(waits, everyFault).Draw(rt, "steps")
+		if rapid.Bool().Draw(rt, "doomed") { // nobody hears the answer, and nobody asks again for long
+			at := rapid.IntRange(0, len(todo)).Draw(rt, "at")
+			todo = slices.Insert(todo, at, step{Do: "down"}, step{Do: "refresh"}, step{Do: "wait", Wait: rapid.SampledFrom(waits).Draw(rt, "wait")})
+		}
 		broken := run(t, todo, true, func(p *provider) { p.ttl = time.Minute })
 		if len(broken) > 0 {
 			rt.Fatalf("%s", strings.Join(broken, "\n"))
 		}
 	})
+	if lost.Load() == 0 {
+		t.Error("no run came to the end that was to be looked at")
+	}
+}
+
+// check is rapid.Check, with more runs: one takes about a millisecond.
+func check(t *testing.T, f func(*rapid.T)) {
+	for range 5 {
+		rapid.Check(t, f)
+	}
 }

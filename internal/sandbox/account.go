@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"net/url"
+	"slices"
 )
 
 // account is one Atlassian account.
@@ -37,6 +38,11 @@ func newAccounts(o Options) []account {
 		people[i].user = newFragment(people[i].json())
 	}
 	return people
+}
+
+// whoConsents returns the accounts that can log in to consent to an app. The first is the caller.
+func whoConsents(everyone []account) []account {
+	return slices.DeleteFunc(slices.Clone(everyone), func(a account) bool { return a.kind != "atlassian" || !a.active })
 }
 
 // accountID alternates between the two forms that Jira has: 24 hex digits and a prefixed UUID.

@@ -57,6 +57,61 @@ func writeError(w http.ResponseWriter, status int, messages ...string) {
 	writeJSON(w, status, append(body, `],"errors":{}}`...))
 }
 
+// writeFailure answers in the way of the provider and API that the path belongs to.
+func writeFailure(w http.ResponseWriter, r *http.Request, status int, message string) {
+	message = strings.ToValidUTF8(message, "\uFFFD")
+	under := func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix+"/") }
+	within := func(part string) bool { return strings.Contains(r.URL.Path, part) }
+	product := under(apiPrefix + "/ex")
+	switch {
+	case under(authPrefix), under(salesforceOAuth):
+		writeAuthError(w, status, authCode(status), message)
+	case under(salesforcePrefix):
+		writeDataError(w, status, dataCode(status), message)
+	case under(apiPrefix) && (!product || status == http.StatusUnauthorized):
+		writeGatewayError(w, status, message)
+	case within("/wiki/api/v2/"):
+		writeV2Error(w, status, dataCode(status), message)
+	case within("/wiki/"):
+		writeValue(w, status, map[string]any{"statusCode": status, "message": message})
+	default:
+		writeError(w, status, message)
+	}
+}
+
+// authCode is what an authorization server calls a failure.
+func authCode(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "access_denied"
+	case http.StatusTooManyRequests:
+		return "too_many_requests"
+	case http.StatusServiceUnavailable:
+		return "temporarily_unavailable"
+	}
+	if status >= http.StatusInternalServerError {
+		return "server_error"
+	}
+	return "invalid_request"
+}
+
+// dataCode is what the APIs of Salesforce and Confluence call a failure.
+func dataCode(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "INVALID_SESSION_ID"
+	case http.StatusForbidden, http.StatusTooManyRequests:
+		return "REQUEST_LIMIT_EXCEEDED"
+	case http.StatusNotFound:
+		return "NOT_FOUND"
+	case http.StatusMethodNotAllowed:
+		return "METHOD_NOT_ALLOWED"
+	case http.StatusServiceUnavailable:
+		return "SERVER_UNAVAILABLE"
+	}
+	return "UNKNOWN_EXCEPTION"
+}
+
 // refusal is an error whose text is what the provider tells the client.
 type refusal string
 
@@ -72,15 +127,21 @@ type router struct {
 func newRouter() *router {
 	r := &router{mux: http.NewServeMux()}
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		writeError(w, http.StatusNotFound, "null for uri: "+req.URL.Path)
+		writeFailure(w, req, http.StatusNotFound, "null for uri: "+req.URL.Path)
 	})
 	return r
 }
 
-// ServeHTTP knows no path that is not clean: the mux would redirect it, the providers do not.
+// ServeHTTP knows no path that is not clean: the mux would redirect it, the providers do not. Only Salesforce takes a
+// slash at the end.
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if path.Clean(req.URL.Path) != req.URL.Path {
-		writeError(w, http.StatusNotFound, "null for uri: "+req.URL.Path)
+	clean := path.Clean(req.URL.Path)
+	if strings.HasPrefix(clean, salesforcePrefix+"/") && req.URL.Path == clean+"/" {
+		req = req.Clone(req.Context())
+		req.URL.Path, req.URL.RawPath = clean, ""
+	}
+	if clean != req.URL.Path {
+		writeFailure(w, req, http.StatusNotFound, "null for uri: "+req.URL.Path)
 		return
 	}
 	r.mux.ServeHTTP(w, req)
@@ -100,7 +161,7 @@ func (r *router) handle(pattern string, methods map[string]http.HandlerFunc) {
 		handler, ok := methods[req.Method]
 		if !ok {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			writeError(w, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed")
+			writeFailure(w, req, http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed")
 			return
 		}
 		handler(w, req)

@@ -17,6 +17,7 @@ const (
 	faultStatus      faultKind = "status" // written as the number itself
 	faultHang        faultKind = "hang"
 	faultReset       faultKind = "reset"
+	faultLost        faultKind = "lost"
 	faultCut         faultKind = "cut"
 	faultTruncate    faultKind = "truncate"
 	faultHTML        faultKind = "html"
@@ -66,9 +67,11 @@ type Fault struct {
 //
 // Kinds whose value is the share of requests that they hit, 0 to 1, by default 1:
 //
-//	400 … 599       answers with that status and Jira's body for it, as in 429=0.1, 503 or 410
+//	400 … 599       answers with that status and the provider's body for it, as in 429=0.1, 503 or 410
 //	hang            never answers; ends when the client goes away
 //	reset           resets the TCP connection instead of answering
+//	lost            carries the request out and then resets the connection: the answer is lost, and with it the new
+//	                refresh token, when the old one is used up
 //	cut             closes the connection in the middle of the body, whose length was announced in full
 //	truncate        sends half of the body as a complete answer, so that the JSON breaks off
 //	html            answers 200 with an HTML login page
@@ -131,7 +134,7 @@ func (f *Fault) setKind(head string) error {
 		f.kind = kind
 		f.size, err = parseSize(value)
 		return err
-	case faultHang, faultReset, faultCut, faultTruncate, faultHTML, faultAnonymous,
+	case faultHang, faultReset, faultLost, faultCut, faultTruncate, faultHTML, faultAnonymous,
 		faultRepeatToken, faultExpireToken, faultEmptyPage:
 		f.kind = kind
 	default:

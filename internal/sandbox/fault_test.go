@@ -44,6 +44,8 @@ func TestParseFault(t *testing.T) {
 		{"503,retry-after=0,count=3", "503,count=3,retry-after=0"},
 		{"410,path=/project", "410,path=/project"},
 		{"reset=0.01", "reset,rate=0.01"},
+		{"lost,path=/oauth/token,count=1", "lost,path=/oauth/token,count=1"},
+		{"lost=0.05", "lost,rate=0.05"},
 		{"cut=0", "cut,rate=0"},
 		{"cut=-0", "cut,rate=0"},
 		{"truncate", "truncate"},

@@ -102,12 +102,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (f *Fault) strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	switch f.kind {
 	case faultStatus:
-		f.refuse(w)
+		f.refuse(w, r)
 	case faultHang:
 		_, _ = io.Copy(io.Discard, r.Body) // an unread body would hide that the client goes away
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case faultReset:
+		reset(w)
+	case faultLost:
+		next.ServeHTTP(&recording{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
 		reset(w)
 	case faultCut, faultTruncate:
 		f.halve(w, r, next)
@@ -131,7 +134,7 @@ func isAnonymous(r *http.Request) bool {
 
 // refuse answers with the fault's status. X-RateLimit-Reset is told by the real clock, as the Date header is,
 // because clients compare it with theirs.
-func (f *Fault) refuse(w http.ResponseWriter) {
+func (f *Fault) refuse(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	if f.retryAfter >= 0 {
 		header.Set("Retry-After", strconv.Itoa(f.retryAfter))
@@ -148,7 +151,7 @@ func (f *Fault) refuse(w http.ResponseWriter) {
 		writeHTML(w, f.status, gatewayPage)
 		return
 	}
-	writeError(w, f.status, statusMessage(f.status))
+	writeFailure(w, r, f.status, statusMessage(f.status))
 }
 
 func statusMessage(status int) string {

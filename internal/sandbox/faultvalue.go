@@ -37,8 +37,8 @@ func parseSize(value string) (int64, error) {
 func parseStatus(name string) (int, error) {
 	status, err := strconv.Atoi(name)
 	if err != nil || len(name) != 3 {
-		return 0, fmt.Errorf("kind %q is unknown: use latency, pad, hang, reset, cut, truncate, html, anonymous, "+
-			"repeat-token, expire-token, empty-page or a status from 400 to 599", name)
+		return 0, fmt.Errorf("kind %q is unknown: use latency, pad, hang, reset, lost, cut, truncate, html, "+
+			"anonymous, repeat-token, expire-token, empty-page or a status from 400 to 599", name)
 	}
 	if status < 400 || status > 599 {
 		return 0, fmt.Errorf("status %d is not a failure: use 400 to 599", status)

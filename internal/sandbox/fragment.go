@@ -16,7 +16,8 @@ type fragment struct {
 type slot byte
 
 const (
-	slotBase   slot = iota // the site's address, inside a string
+	slotBase   slot = iota // the API's address, inside a string
+	slotHome               // the site's address, inside a string
 	slotText               // a sentence, inside a string
 	slotWord               // a few words, inside a string
 	slotCode               // lines of code, inside a string
@@ -29,7 +30,7 @@ const (
 )
 
 var slotNames = map[string]slot{
-	"base": slotBase, "text": slotText, "word": slotWord, "code": slotCode, "userid": slotUserID, "user": slotUser,
+	"base": slotBase, "home": slotHome, "text": slotText, "word": slotWord, "code": slotCode, "userid": slotUserID, "user": slotUser,
 	"key": slotKey, "date": slotDate, "number": slotNumber, "uuid": slotUUID,
 }
 
@@ -60,11 +61,12 @@ func newFragments(templates []string) []fragment {
 	return fragments
 }
 
-// pen fills fragments for one request: the site's address as the client knows it, and the stream of chance of the
-// thing being written.
+// pen fills fragments for one request: the addresses of the API and of the site as the client knows them, and the
+// stream of chance of the thing being written.
 type pen struct {
 	*world
 	base string // escaped for JSON
+	home string // escaped for JSON
 	rng  rng
 	who  account // whom slotUserID chose
 }
@@ -81,6 +83,8 @@ func (p *pen) write(b []byte, s slot) []byte {
 	switch s {
 	case slotBase:
 		return append(b, p.base...)
+	case slotHome:
+		return append(b, p.home...)
 	case slotText:
 		return p.sentence(b)
 	case slotWord:

@@ -12,6 +12,9 @@ const (
 	domainProject
 	domainFault
 	domainToken
+	domainSite
+	domainSpace
+	domainOrg
 )
 
 // newRNG starts the stream of the thing numbered index within domain.

@@ -1,98 +1,135 @@
 package sandbox
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
-	"net/url"
+	"slices"
 	"time"
 )
 
 // jira is the Jira Cloud REST API v3 of one site, after
-// https://developer.atlassian.com/cloud/jira/platform/rest/v3/ and what real sites answer.
+// https://developer.atlassian.com/cloud/jira/platform/rest/v3/ and what real sites answer. It is mounted at the site
+// and at the gateway.
 type jira struct {
-	world        *world
-	faults       *faultLayer
-	pages        *pageTokens
-	now          func() time.Time
-	prefix       string
-	email, token string
+	world  *world
+	faults *faultLayer
+	pages  *pageTokens
+	now    func() time.Time
+	name   string // of the site
+	home   string // the site's path
+	prefix string // of the API: the site's path, or the gateway's
+	door   door
+	people []*jira // as each account that can consent sees the site
 }
 
-func (j *jira) mount(r *router) {
-	api := j.prefix + "/rest/api/3"
-	get := func(path string, h http.HandlerFunc) {
-		r.handle(api+path, map[string]http.HandlerFunc{http.MethodGet: j.private(h)})
-	}
-	getPost := func(path string, h http.HandlerFunc) {
-		r.handle(api+path, map[string]http.HandlerFunc{http.MethodGet: j.private(h), http.MethodPost: j.private(h)})
-	}
-	r.handle(api+"/serverInfo", map[string]http.HandlerFunc{http.MethodGet: j.serverInfo})
-	get("/myself", j.myself)
-	get("/project/search", j.searchProjects)
-	get("/project/{idOrKey}", j.showProject)
-	getPost("/search/jql", j.search)
-	getPost("/search", j.removed)
-	get("/issue/{idOrKey}", j.showIssue)
-	get("/issue/{idOrKey}/comment", j.listComments)
-}
-
-// private lets a request pass with the site's Basic credentials only.
-func (j *jira) private(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !isAnonymous(r) && !j.authentic(r) {
-			j.refuse(w, r)
-			return
+// know prepares for requests by the accounts that can consent.
+func (j *jira) know(people []account) error {
+	for _, who := range people {
+		zone, err := time.LoadLocation(who.zone)
+		if err != nil {
+			return err
 		}
-		if isAnonymous(r) {
-			w.Header().Set("X-Seraph-LoginReason", "AUTHENTICATED_FAILED")
+		w, one := *j.world, *j
+		w.zone = zone
+		w.caller = slices.IndexFunc(w.accounts, func(a account) bool { return a.id == who.id })
+		one.world = &w
+		j.people = append(j.people, &one)
+	}
+	return nil
+}
+
+// Scopes of operations: the classic one, and the granular ones, which are needed all together.
+var (
+	noScope    = permission{open: true}
+	userScopes = [][]string{
+		{"read:jira-user"},
+		{"read:application-role:jira", "read:group:jira", "read:user:jira", "read:avatar:jira"},
+	}
+	projectScopes = [][]string{
+		{"read:jira-work"},
+		{
+			"read:issue-type:jira", "read:project:jira", "read:project.property:jira", "read:user:jira", "read:application-role:jira",
+			"read:avatar:jira", "read:group:jira", "read:issue-type-hierarchy:jira", "read:project-category:jira",
+			"read:project-version:jira", "read:project.component:jira",
+		},
+	}
+	searchScopes = [][]string{
+		{"read:jira-work"},
+		{
+			"read:issue-details:jira", "read:audit-log:jira", "read:avatar:jira", "read:field-configuration:jira",
+			"read:issue-meta:jira",
+		},
+	}
+	issueScopes = [][]string{
+		{"read:jira-work"},
+		{
+			"read:issue-meta:jira", "read:issue-security-level:jira", "read:issue.vote:jira", "read:issue.changelog:jira",
+			"read:avatar:jira", "read:issue:jira", "read:status:jira", "read:user:jira", "read:field-configuration:jira",
+		},
+	}
+	commentScopes = [][]string{
+		{"read:jira-work"},
+		{
+			"read:comment:jira", "read:comment.property:jira", "read:group:jira", "read:project:jira", "read:project-role:jira",
+			"read:user:jira", "read:avatar:jira",
+		},
+	}
+)
+
+// jiraOperation answers a request as the account that makes it sees the site.
+type jiraOperation func(j *jira, w http.ResponseWriter, r *http.Request)
+
+// mount registers the API below a path, behind a door.
+func (j *jira) mount(r *router, door door, prefix string) {
+	people := make([]*jira, len(j.people))
+	for i, one := range j.people {
+		at := *one
+		at.prefix, at.door = prefix, door
+		people[i] = &at
+	}
+	handle := func(path string, need permission, op jiraOperation, methods ...string) {
+		handlers := map[string]http.HandlerFunc{}
+		for _, method := range methods {
+			handlers[method] = func(w http.ResponseWriter, r *http.Request) {
+				if caller, ok := door.enter(w, r, need); ok {
+					op(people[caller], w, r)
+				}
+			}
 		}
-		next(w, r)
+		r.handle(prefix+"/rest/api/3"+path, handlers)
 	}
+	handle("/serverInfo", noScope, (*jira).serverInfo, http.MethodGet)
+	handle("/myself", permission{scopes: userScopes}, (*jira).myself, http.MethodGet)
+	handle("/project/search", permission{scopes: projectScopes}, (*jira).searchProjects, http.MethodGet)
+	handle("/project/{idOrKey}", permission{scopes: projectScopes}, (*jira).showProject, http.MethodGet)
+	handle("/search/jql", permission{scopes: searchScopes}, (*jira).search, http.MethodGet, http.MethodPost)
+	handle("/search", permission{scopes: searchScopes}, (*jira).removed, http.MethodGet, http.MethodPost)
+	handle("/issue/{idOrKey}", permission{scopes: issueScopes}, (*jira).showIssue, http.MethodGet)
+	handle("/issue/{idOrKey}/comment", permission{scopes: commentScopes}, (*jira).listComments, http.MethodGet)
 }
 
-func (j *jira) authentic(r *http.Request) bool {
-	email, token, ok := r.BasicAuth()
-	return ok && same(email, j.email) && same(token, j.token)
-}
-
-// same compares without telling by its time where two secrets differ.
-func same(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}
-
-// refuse answers as Jira Cloud does to credentials that it does not accept: plain words, not JSON.
-func (j *jira) refuse(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("WWW-Authenticate", `OAuth realm="`+url.QueryEscape(j.base(r))+`"`)
-	header.Set("X-Seraph-LoginReason", "AUTHENTICATED_FAILED")
-	writeHTML(w, http.StatusUnauthorized, messageUnauthenticated)
-}
-
-// base is the site's address as this client wrote it.
-func (j *jira) base(r *http.Request) string {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + r.Host + j.prefix
-}
+// base is the address of the API as this client wrote it, without /rest/api/3.
+func (j *jira) base(r *http.Request) string { return hostOf(r) + j.prefix }
 
 // pen starts writing for one request.
 func (j *jira) pen(r *http.Request) *pen {
-	return &pen{world: j.world, base: string(appendEscaped(nil, j.base(r)))}
+	return &pen{
+		world: j.world,
+		base:  string(appendEscaped(nil, j.base(r))),
+		home:  string(appendEscaped(nil, hostOf(r)+j.home)),
+	}
 }
 
 func (j *jira) serverInfo(w http.ResponseWriter, r *http.Request) {
 	p := j.pen(r)
 	answerJSON(w, func(b []byte) []byte {
-		b = append(b, `{"baseUrl":"`+p.base+`","displayUrl":"`+p.base+`","version":"1001.0.0-SNAPSHOT",`...)
+		b = append(b, `{"baseUrl":"`+p.home+`","displayUrl":"`+p.home+`","version":"1001.0.0-SNAPSHOT",`...)
 		b = append(b, `"versionNumbers":[1001,0,0],"deploymentType":"Cloud","buildNumber":100286,"buildDate":`...)
 		b = p.appendTime(b, p.createdFrom)
 		b = append(b, `,"serverTime":`...)
 		b = p.appendTime(b, j.now().UnixMilli())
-		b = append(b, `,"scmInfo":"1f51473f5c7b75c1a69a0090f4832cdc5053702a","serverTitle":"Acme (sandbox)","serverTimeZone":`...)
+		b = append(b, `,"scmInfo":"1f51473f5c7b75c1a69a0090f4832cdc5053702a","serverTitle":`...)
+		b = appendString(b, j.name+" (sandbox)")
+		b = append(b, `,"serverTimeZone":`...)
 		b = appendString(b, p.zone.String())
 		return append(b, '}')
 	})
@@ -100,12 +137,12 @@ func (j *jira) serverInfo(w http.ResponseWriter, r *http.Request) {
 
 func (j *jira) myself(w http.ResponseWriter, r *http.Request) {
 	if isAnonymous(r) {
-		j.refuse(w, r)
+		j.door.refuse(w, r)
 		return
 	}
 	p := j.pen(r)
 	answerJSON(w, func(b []byte) []byte {
-		b = p.fill(b, p.accounts[0].user)
+		b = p.fill(b, p.accounts[p.caller].user)
 		return append(b[:len(b)-1], `,"locale":"en_US","groups":{"size":1,"items":[]},`+
 			`"applicationRoles":{"size":1,"items":[]},"expand":"groups,applicationRoles"}`...)
 	})

@@ -66,7 +66,7 @@ func (c *jqlCompiler) userClause(clause *clauseNode) (predicate, error) {
 		case value.empty:
 			named[""] = true
 		case value.function && strings.EqualFold(value.text, "currentUser"):
-			named[c.world.accounts[0].id] = true
+			named[c.world.accounts[c.world.caller].id] = true
 		case i < 0 || value.function:
 			return nil, noSuchValue(clause, value)
 		default:

@@ -19,6 +19,7 @@ const (
 	MaxProjects = 10_000
 	MaxIssues   = 1_000_000_000
 	MaxComments = 1_000
+	MaxSites    = 5
 )
 
 // Defaults of Options.
@@ -30,6 +31,10 @@ const (
 	DefaultEmail    = "you@example.com"
 	DefaultToken    = "sandbox"
 	DefaultTimeZone = "Europe/Berlin"
+
+	DefaultClientID     = "sandbox-client"
+	DefaultClientSecret = "sandbox-secret"
+	DefaultTokenTTL     = time.Hour
 )
 
 // None asks for no issues or no comments at all, where 0 asks for the default.
@@ -55,14 +60,46 @@ type Options struct {
 	Email, Token string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
 	AccountTimeZone string
+	// Sites is the number of Atlassian sites, 1 to MaxSites: Acme at /acme, Globex at /globex, and so on.
+	Sites int
+
+	// ClientID and ClientSecret are those of the one OAuth app that both providers know.
+	ClientID, ClientSecret string
+	// RedirectURIs are the app's redirect addresses. Without any, every loopback address is good.
+	RedirectURIs []string
+	// AutoApprove gives consent without showing the page.
+	AutoApprove bool
+	// TokenTTL is the life of an access token, at least a second.
+	TokenTTL time.Duration
+	// ReuseInterval is how long after its first use a refresh token that rotates may be used again; a negative one is
+	// none. A later use ends all refresh tokens of the grant.
+	ReuseInterval time.Duration
+	// RefreshIdle is how long a refresh token lives unused: by default 90 days at Atlassian and 30 at Salesforce.
+	RefreshIdle time.Duration
+	// NoRotation keeps Salesforce's refresh tokens as they are. Atlassian's always rotate.
+	NoRotation bool
+	// OAuthNow is the clock of codes and tokens, by default the real one.
+	OAuthNow func() time.Time
 }
 
-// Server answers for all providers, each below its own path prefix: /acme is an Atlassian site. It is safe for
-// concurrent use and holds nothing that has to be closed.
+// Server answers for all providers, each below its own path prefix: /acme is an Atlassian site, /auth and /api are
+// Atlassian's authorization server and API, /salesforce is a Salesforce org. It is safe for concurrent use, holds
+// nothing that has to be closed, and forgets grants and tokens with itself.
 type Server struct {
-	handler http.Handler
-	options Options
+	handler   http.Handler
+	options   Options
+	providers []*provider
 }
+
+// provider is an authorization server, as tests look at it.
+type provider struct {
+	authority *authority
+	tokenPath string
+	people    []account
+	ids       []string // of the people, at this provider
+}
+
+func (p *provider) accountID(i int) string { return p.ids[i] }
 
 // New checks the options and returns a server for them. An error names every option at fault.
 func New(o Options) (*Server, error) {
@@ -71,19 +108,59 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer := newFaultLayer(o.Seed, o.Faults)
-	site := &jira{
-		world:  newWorld(o, zone),
-		faults: layer,
-		now:    o.Now,
-		prefix: sitePrefix,
-		email:  o.Email,
-		token:  o.Token,
-		pages:  newPageTokens(o.Seed),
+	layer, router := newFaultLayer(o.Seed, o.Faults), newRouter()
+	people := whoConsents(newAccounts(o))
+	sites, err := newSites(o, zone, layer, people)
+	if err != nil {
+		return nil, err
 	}
-	router := newRouter()
-	site.mount(router)
-	return &Server{handler: layer.wrap(router), options: o}, nil
+	for _, s := range sites {
+		front := &siteDoor{prefix: s.prefix, email: o.Email, token: o.Token}
+		s.jira.mount(router, front, s.prefix)
+		s.confluence.mount(router, front, s.prefix)
+	}
+	server := &Server{options: o}
+	server.addAtlassian(router, people, sites)
+	server.addSalesforce(router, people)
+	server.handler = server.countSpends(layer.wrap(router))
+	return server, nil
+}
+
+func (s *Server) addAtlassian(r *router, people []account, sites []*site) {
+	o := s.options
+	p := &provider{tokenPath: atlassianTokenPath, people: people, authority: newAuthority(rules{
+		provider: "atlassian", life: o.TokenTTL, reuse: o.ReuseInterval, idle: cmp.Or(o.RefreshIdle, atlassianIdle), rotate: true,
+		most: 1, offline: []string{"offline_access"}, newAccess: newSecret, newRefresh: newSecret,
+	}, o.OAuthNow)}
+	for _, who := range people {
+		p.ids = append(p.ids, who.id)
+	}
+	s.providers = append(s.providers, p)
+	auth := &atlassianAuth{authority: p.authority, app: apps{o.ClientID, o.ClientSecret}}
+	auth.mount(r, &consentDesk{
+		provider: "Atlassian", authority: p.authority, client: o.ClientID, redirects: o.RedirectURIs, auto: o.AutoApprove,
+		people: people, sites: sites,
+		demanded: map[string]string{"audience": "api.atlassian.com", "prompt": "consent", "state": "", "scope": ""},
+	})
+	(&gateway{authority: p.authority, people: people, sites: sites}).mount(r)
+}
+
+func (s *Server) addSalesforce(r *router, people []account) {
+	o, org := s.options, newOrg(s.options, people)
+	p := &provider{tokenPath: salesforceTokenPath, people: people, ids: org.users, authority: newAuthority(rules{
+		provider: "salesforce", life: o.TokenTTL, reuse: o.ReuseInterval, idle: cmp.Or(o.RefreshIdle, salesforceIdle),
+		rotate: !o.NoRotation, most: salesforceGrants, offline: []string{"refresh_token", "offline_access"},
+		newAccess:  func() string { return org.id + "!" + newSecret() },
+		newRefresh: func() string { return refreshMark + newSecret() },
+	}, o.OAuthNow)}
+	s.providers = append(s.providers, p)
+	org.authority = p.authority
+	auth := &salesforceAuth{authority: p.authority, app: apps{o.ClientID, o.ClientSecret}, org: org}
+	auth.mount(r, &consentDesk{
+		provider: "Salesforce", authority: p.authority, client: o.ClientID, redirects: o.RedirectURIs, auto: o.AutoApprove,
+		people: people, scopes: []string{"api", "id", "refresh_token"},
+	})
+	org.mount(r)
 }
 
 // sitePrefix is the path of the Atlassian site.
@@ -97,10 +174,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Env returns the NAME=value lines that point ucf at a sandbox reachable at baseURL, such as
 // http://127.0.0.1:8090; a trailing slash is dropped. The values need no quoting for a shell unless the options do.
 func (s *Server) Env(baseURL string) []string {
+	base, o := strings.TrimRight(baseURL, "/"), s.options
 	return []string{
-		"UCF_JIRA_BASE_URL=" + strings.TrimRight(baseURL, "/") + sitePrefix,
-		"UCF_JIRA_API_EMAIL=" + s.options.Email,
-		"UCF_JIRA_API_TOKEN=" + s.options.Token,
+		"UCF_JIRA_BASE_URL=" + base + sitePrefix,
+		"UCF_JIRA_API_EMAIL=" + o.Email,
+		"UCF_JIRA_API_TOKEN=" + o.Token,
+		"UCF_CONFLUENCE_BASE_URL=" + base + sitePrefix,
+		"UCF_CONFLUENCE_API_EMAIL=" + o.Email,
+		"UCF_CONFLUENCE_API_TOKEN=" + o.Token,
+		"ATLASSIAN_AUTH_URL=" + base + authPrefix,
+		"ATLASSIAN_API_URL=" + base + apiPrefix,
+		"ATLASSIAN_CLIENT_ID=" + o.ClientID,
+		"ATLASSIAN_CLIENT_SECRET=" + o.ClientSecret,
+		"SALESFORCE_LOGIN_URL=" + base + salesforcePrefix,
+		"SALESFORCE_CLIENT_ID=" + o.ClientID,
+		"SALESFORCE_CLIENT_SECRET=" + o.ClientSecret,
 	}
 }
 
@@ -112,9 +200,13 @@ func (o Options) withDefaults() Options {
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
 	o.AccountTimeZone = cmp.Or(o.AccountTimeZone, DefaultTimeZone)
-	if o.Now == nil {
-		still := epoch(o.Seed)
-		o.Now = func() time.Time { return still }
+	o.Sites = cmp.Or(o.Sites, 1)
+	o.ClientID = cmp.Or(o.ClientID, DefaultClientID)
+	o.ClientSecret = cmp.Or(o.ClientSecret, DefaultClientSecret)
+	o.TokenTTL = cmp.Or(o.TokenTTL, DefaultTokenTTL)
+	o.ReuseInterval = cmp.Or(o.ReuseInterval, atlassianReuse)
+	if o.OAuthNow == nil {
+		o.OAuthNow = time.Now
 	}
 	return o
 }
@@ -129,6 +221,13 @@ func (o Options) check() (*time.Location, error) {
 	bound("projects", o.Projects, 1, MaxProjects)
 	bound("issues", o.Issues, None, MaxIssues)
 	bound("comments", o.Comments, None, MaxComments)
+	bound("sites", o.Sites, 1, MaxSites)
+	if o.TokenTTL < time.Second {
+		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
+	}
+	if o.RefreshIdle < 0 {
+		faults = append(faults, fmt.Sprintf("refresh idle must not be negative, not %s", o.RefreshIdle))
+	}
 	if strings.Contains(o.Email, ":") {
 		faults = append(faults, "email must not contain a colon, which ends the user name in Basic authentication")
 	}

@@ -31,6 +31,8 @@ func TestNewRefuses(t *testing.T) {
 		{"no projects", Options{Projects: -1}, []string{"projects must be 1 to 10000, not -1"}},
 		{"too many issues", Options{Issues: MaxIssues + 1}, []string{"issues must be"}},
 		{"several", Options{Issues: -2, Comments: 5000}, []string{"issues must be", "comments must be"}},
+		{"sites", Options{Sites: 6}, []string{"sites must be 1 to 5, not 6"}},
+		{"lives", Options{TokenTTL: time.Millisecond, RefreshIdle: -1}, []string{"token ttl must be at least 1s", "refresh idle must not be negative"}},
 		{"zone", Options{AccountTimeZone: "Moon/Base"}, []string{`account time zone "Moon/Base" is unknown`}},
 		{"colon", Options{Email: "a:b"}, []string{"must not contain a colon"}},
 		{"zero fault", Options{Faults: []Fault{{}}}, []string{"make it with ParseFault"}},
@@ -48,12 +50,19 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
-	s, err := New(Options{Email: "me@example.com", Token: "t"})
+	s, err := New(Options{Email: "me@example.com", Token: "t", ClientID: "app", ClientSecret: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := s.Env("http://127.0.0.1:8090/")
-	want := []string{"UCF_JIRA_BASE_URL=http://127.0.0.1:8090/acme", "UCF_JIRA_API_EMAIL=me@example.com", "UCF_JIRA_API_TOKEN=t"}
+	want := []string{
+		"UCF_JIRA_BASE_URL=http://127.0.0.1:8090/acme", "UCF_JIRA_API_EMAIL=me@example.com", "UCF_JIRA_API_TOKEN=t",
+		"UCF_CONFLUENCE_BASE_URL=http://127.0.0.1:8090/acme", "UCF_CONFLUENCE_API_EMAIL=me@example.com", "UCF_CONFLUENCE_API_TOKEN=t",
+		"ATLASSIAN_AUTH_URL=http://127.0.0.1:8090/auth", "ATLASSIAN_API_URL=http://127.0.0.1:8090/api",
+		"ATLASSIAN_CLIENT_ID=app", "ATLASSIAN_CLIENT_SECRET=s3cret",
+		"SALESFORCE_LOGIN_URL=http://127.0.0.1:8090/salesforce",
+		"SALESFORCE_CLIENT_ID=app", "SALESFORCE_CLIENT_SECRET=s3cret",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -103,7 +112,7 @@ func TestNotThere(t *testing.T) {
 	}{
 		{"another site", "GET", "/../other/rest/api/3/myself", "null for uri", 404},
 		{"version 2", "GET", "/rest/api/2/myself", "null for uri: /acme/rest/api/2/myself", 404},
-		{"wiki", "GET", "/wiki/api/v2/spaces", "null for uri", 404},
+		{"a site too many", "GET", "/../globex/rest/api/3/myself", "null for uri", 404},
 		{"trailing slash", "GET", "/rest/api/3/myself/", "null for uri", 404},
 		{"unclean path", "GET", "/rest/api//3/myself", "null for uri", 404},
 		{"unknown issue", "GET", "/rest/api/3/issue/PAY-999999", messageNoIssue, 404},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,16 @@ func jiraSpec(t *testing.T) *openapi3.T {
 		t.Fatal("issue fields have a type: null may be wrong now")
 	}
 	values.Value.Nullable = true
+	return spec
+}
+
+// confluenceSpec returns Atlassian's document of a version of Confluence's API.
+func confluenceSpec(t *testing.T, version int) *openapi3.T {
+	t.Helper()
+	spec, err := openapi3.NewLoader().LoadFromFile(filepath.Join(sharedDir(t), "specs", "confluence-v"+strconv.Itoa(version)+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return spec
 }
 

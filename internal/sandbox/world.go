@@ -49,6 +49,7 @@ type world struct {
 	comments int
 	zone     *time.Location
 	accounts []account
+	caller   int // the account that asks
 	catalog  *catalog
 	fields   *fieldTable
 

@@ -100,7 +100,7 @@ func (s *Service) create(ctx context.Context, st store.Store, t domain.Tenant, n
 			return err
 		}
 		c.TokenID = tok.ID
-		if err = st.CreateConnection(ctx, c); err != nil && made {
+		if err = st.CreateConnection(ctx, c); made && refusedForSure(err) {
 			s.dropToken(ctx, st, t, tok.ID)
 		}
 		return err

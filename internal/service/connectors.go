@@ -162,6 +162,13 @@ func (in ProbeIn) Workspace() string { w, _ := in.Body["workspaceId"].(string); 
 // Probe calls the connected system and tells what answered.
 func (s *Service) Probe(ctx context.Context, t domain.Tenant, in ProbeIn) (connectors.ProbeResult, error) {
 	cfg := maps.Clone(in.Body)
+	for _, name := range []string{"connectionId", "workspaceId"} {
+		if v, given := cfg[name]; given {
+			if _, ok := v.(string); !ok {
+				return connectors.ProbeResult{}, connectors.InvalidFields(connectors.Fault{Field: name, Message: "must be a text"})
+			}
+		}
+	}
 	id, _ := cfg["connectionId"].(string)
 	delete(cfg, "connectionId")
 	delete(cfg, "workspaceId")

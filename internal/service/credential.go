@@ -64,6 +64,11 @@ func (s *Service) credential(ctx context.Context, st store.Store, c domain.Conne
 	}
 	tok, err := st.Token(ctx, c.Tenant, c.TokenID)
 	if connectors.CodeOf(err) == connectors.NotFound {
+		// It may have been replaced since the connection was read.
+		now, rerr := st.Connection(ctx, c.Tenant, c.ID)
+		if rerr == nil && now.TokenID != c.TokenID {
+			return s.credential(ctx, st, now)
+		}
 		return nil, tok, connectors.Errorf(connectors.Reauthorize, "the credential of connection %s (%s) is gone: connect again", c.Name, c.ID)
 	}
 	if err != nil {
@@ -125,7 +130,7 @@ func (s *Service) replaceCredential(ctx context.Context, st store.Store, c domai
 	c.Status, c.Reason = domain.Connected, ""
 	c.UpdatedAt = s.Now().UTC()
 	if c.Revision, err = st.UpdateConnection(ctx, c); err != nil {
-		if made {
+		if made && refusedForSure(err) {
 			s.dropToken(ctx, st, c.Tenant, tok.ID)
 		}
 		return c, err
@@ -134,6 +139,13 @@ func (s *Service) replaceCredential(ctx context.Context, st store.Store, c domai
 		s.dropUnused(ctx, st, c.Tenant, old)
 	}
 	return c, nil
+}
+
+// refusedForSure reports whether a write that failed is known not to have happened. After any other failure it may have,
+// and what it refers to is left to the sweep.
+func refusedForSure(err error) bool {
+	code := connectors.CodeOf(err)
+	return code == connectors.Conflict || code == connectors.NotFound
 }
 
 // dropUnused removes a token unless another connection uses it, as those of one OAuth grant do.

@@ -16,7 +16,11 @@ func (s *Service) keepGrant(ctx context.Context, st store.Store, c *completion, 
 	if err := s.CheckKeys(ctx); err != nil {
 		return domain.Token{}, err
 	}
-	key := oauth.GrantKey(c.method.OAuth.Provider.ID, c.flow.ClientID, account.ID)
+	owner := account.ID
+	if owner != "" && c.method.OAuth.Provider.APIField != "" {
+		owner += " at " + a.API // accounts of two instances can have the same id
+	}
+	key := oauth.GrantKey(c.method.OAuth.Provider.ID, c.flow.ClientID, owner)
 	for {
 		tok, err := st.TokenOfGrant(ctx, c.tenant, key)
 		isNew := connectors.CodeOf(err) == connectors.NotFound

@@ -55,7 +55,8 @@ func (s *Service) open(ctx context.Context, t domain.Tenant, u Use) (*opened, er
 	if tok.Grant != nil {
 		tg.Source = s.OAuth.Grants.Source(t, tok.ID)
 	}
-	conn, err := s.openConfig(tg, string(t)+"|"+c.ID)
+	_, place := cfg.Destination()
+	conn, err := s.openConfig(tg, string(t)+"|"+c.ID+"|"+place)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (s *Service) find(ctx context.Context, st store.Store, t domain.Tenant, con
 		if ref == "" {
 			return c.Status == domain.Revoked
 		}
-		return c.Name != ref
+		return c.Name != ref && c.ConnectorID+"/"+c.Name != ref
 	})
 	switch {
 	case len(found) == 1:
@@ -124,7 +125,7 @@ func severalConnections(found []domain.Connection) error {
 	names := ""
 	for i, c := range found {
 		list[i] = map[string]string{"id": c.ID, "connectorId": c.ConnectorID, "name": c.Name}
-		names += ", " + c.Name + " (" + c.ID + ")"
+		names += ", " + c.ConnectorID + "/" + c.Name + " (" + c.ID + ")"
 	}
 	e := connectors.Errorf(connectors.Conflict, "several connections fit: %s; name one of them", names[2:])
 	e.Details = map[string]any{"connections": list}

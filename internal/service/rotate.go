@@ -18,8 +18,8 @@ type RotatedOut struct {
 
 // RotateKeys seals the credentials of all tenants that are sealed with another key than the first one anew, while
 // everything goes on working. It can be interrupted and begun again at any time; it ends when a scan finds nothing
-// left. progress, which may be nil, is told how many are done.
-func (s *Service) RotateKeys(ctx context.Context, progress func(done int)) (RotatedOut, error) {
+// left. progress, which may be nil, is told how many are done, and of how many that were found at the start.
+func (s *Service) RotateKeys(ctx context.Context, progress func(done, total int)) (RotatedOut, error) {
 	if err := s.CheckKeys(ctx); err != nil {
 		return RotatedOut{}, err
 	}
@@ -32,10 +32,14 @@ func (s *Service) RotateKeys(ctx context.Context, progress func(done int)) (Rota
 		return RotatedOut{}, err
 	}
 	out := RotatedOut{KeyID: keys[0], OldKeys: keys[1:]}
+	total, err := countOthers(ctx, st, keys[0])
+	if err != nil {
+		return out, err
+	}
 	for {
 		n, bad, err := s.resealAll(ctx, st, keys[0], func() {
 			if out.Resealed++; progress != nil {
-				progress(out.Resealed)
+				progress(out.Resealed, max(total, out.Resealed))
 			}
 		})
 		switch {
@@ -47,6 +51,18 @@ func (s *Service) RotateKeys(ctx context.Context, progress func(done int)) (Rota
 		case n == 0:
 			return out, nil
 		}
+	}
+}
+
+// countOthers returns how many credentials another key sealed.
+func countOthers(ctx context.Context, st store.Store, keyID string) (n int, err error) {
+	after := ""
+	for {
+		toks, err := st.TokensNotSealedBy(ctx, keyID, store.List{After: after, Limit: 200})
+		if err != nil || len(toks) == 0 {
+			return n, err
+		}
+		n, after = n+len(toks), toks[len(toks)-1].ID
 	}
 }
 

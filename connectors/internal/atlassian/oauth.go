@@ -20,7 +20,7 @@ var Provider = connectors.OAuthProvider{
 	Params: map[string]string{"audience": "api.atlassian.com", "prompt": "consent"},
 	JSON:   true, RefreshScope: "offline_access",
 	// A client that is not authorized is a faulty setting, unless the description blames the token.
-	Dead:        []string{"invalid_grant", "unauthorized_client:refresh_token"},
+	Dead:        []string{"invalid_grant", "unauthorized_client:refresh_token is invalid"},
 	ReuseWindow: 10 * time.Minute,
 	IdleLimit:   90 * 24 * time.Hour,
 	ManageURL:   "https://id.atlassian.com/manage-profile/apps",

@@ -62,9 +62,14 @@ func (s *Store) write(ctx context.Context, query string, args ...any) (int64, er
 		return 0, s.coded(ctx, err)
 	}
 	defer func() { <-s.slot }()
+	if err := ctx.Err(); err != nil {
+		return 0, s.coded(ctx, err)
+	}
 	var changed int64
 	err := s.try(ctx, func() error {
-		res, err := s.db.ExecContext(ctx, query, args...)
+		// A context that ends while the statement runs would make the driver say so of one that was committed: the caller
+		// would take back what the record refers to. Between two attempts it is looked at.
+		res, err := s.db.ExecContext(context.WithoutCancel(ctx), query, args...)
 		if err != nil {
 			return err
 		}
@@ -93,7 +98,7 @@ func (s *Store) try(ctx context.Context, work func() error) error {
 	limit := time.Now().Add(s.o.busy)
 	for {
 		err := work()
-		if !isBusy(err) || time.Now().After(limit) {
+		if !isBusy(err) || ctx.Err() != nil || time.Now().After(limit) {
 			return s.coded(ctx, err)
 		}
 		// SQLite has mostly waited by itself; where it does not, this keeps the loop from spinning.

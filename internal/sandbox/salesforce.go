@@ -1,0 +1,261 @@
+package sandbox
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// org is one Salesforce org: what a probe needs of its REST API, after
+// https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/, and who is connected.
+type org struct {
+	authority *authority
+	id        string
+	people    []account
+	users     []string // ids, by account
+	now       func() time.Time
+	used      atomic.Int64 // requests so far
+}
+
+// orgName is what the org is called.
+const orgName = "Acme (sandbox)"
+
+// dailyRequests is how many requests an org has in 24 hours.
+const dailyRequests = 100_000
+
+func newOrg(o Options, people []account) *org {
+	g := &org{id: salesforceID("00D", o.Seed, 0), people: people, now: o.OAuthNow}
+	for i := range people {
+		g.users = append(g.users, salesforceID("005", o.Seed, int64(i+1)))
+	}
+	return g
+}
+
+// salesforceID returns an id of 18 characters: the last three tell which of the others are capitals.
+func salesforceID(kind string, seed uint64, i int64) string {
+	const letters, check = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+	chance := newRNG(seed, domainOrg, i)
+	id := []byte(kind)
+	for len(id) < 15 {
+		id = append(id, letters[chance.below(len(letters))])
+	}
+	for part := range slices.Chunk(slices.Clone(id), 5) {
+		capitals := 0
+		for bit, c := range part {
+			if c >= 'A' && c <= 'Z' {
+				capitals |= 1 << bit
+			}
+		}
+		id = append(id, check[capitals])
+	}
+	return string(id)
+}
+
+// identity is the address that stands for a user.
+func (g *org) identity(r *http.Request, account int) string {
+	return hostOf(r) + salesforcePrefix + "/id/" + g.id + "/" + g.users[account]
+}
+
+func (g *org) username(account int) string { return mailOf(account, g.people[account]) + ".sandbox" }
+
+// versions are those of the API, oldest first.
+var versions = []string{"62.0", "63.0", "64.0", "65.0", "66.0", "67.0"}
+
+// dataCall answers a request to a version of the API.
+type dataCall func(w http.ResponseWriter, r *http.Request, s session)
+
+func (g *org) mount(r *router) {
+	data := salesforcePrefix + "/services/data"
+	get := func(path string, h http.HandlerFunc) {
+		r.handle(path, map[string]http.HandlerFunc{http.MethodGet: h})
+	}
+	get(data, g.listVersions)
+	get(data+"/{version}", g.private(g.listResources))
+	get(data+"/{version}/limits", g.private(g.limits))
+	get(data+"/{version}/query", g.private(g.query))
+	get(salesforcePrefix+"/id/{org}/{user}", g.showIdentity)
+	r.handle(salesforceOAuth+"/userinfo", map[string]http.HandlerFunc{http.MethodGet: g.userInfo, http.MethodPost: g.userInfo})
+}
+
+// session returns what the token of a request allows.
+func (g *org) session(r *http.Request) (s session, given, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "OAuth") {
+		return session{}, false, false
+	}
+	s, ok = g.authority.bearer(token)
+	return s, true, ok
+}
+
+// private lets a request pass with an access token for the API, to a version that exists, and counts it.
+func (g *org) private(next dataCall) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, _, ok := g.session(r)
+		if !ok {
+			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid")
+			return
+		}
+		w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", min(g.used.Add(1), dailyRequests), dailyRequests))
+		if !s.allows([][]string{{"api"}, {"full"}}) {
+			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")
+			return
+		}
+		if v, ok := strings.CutPrefix(r.PathValue("version"), "v"); !ok || !slices.Contains(versions, v) {
+			writeDataError(w, http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
+			return
+		}
+		next(w, r, s)
+	}
+}
+
+// writeDataError answers as the REST API does: with a list.
+func writeDataError(w http.ResponseWriter, status int, code, message string) {
+	writeValue(w, status, []struct {
+		Message   string `json:"message"`
+		ErrorCode string `json:"errorCode"`
+	}{{message, code}})
+}
+
+// listVersions needs no token, and is not counted.
+func (*org) listVersions(w http.ResponseWriter, _ *http.Request) {
+	type version struct {
+		Label   string `json:"label"`
+		URL     string `json:"url"`
+		Version string `json:"version"`
+	}
+	seasons := []string{"Winter", "Spring", "Summer"}
+	list := make([]version, len(versions))
+	for i, v := range versions {
+		// Version 62.0 is Winter '25; three come a year.
+		list[i] = version{fmt.Sprintf("%s '%d", seasons[i%3], 25+i/3), "/services/data/v" + v, v}
+	}
+	writeValue(w, http.StatusOK, list)
+}
+
+func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
+	base := "/services/data/" + r.PathValue("version")
+	writeValue(w, http.StatusOK, map[string]string{
+		"identity": g.identity(r, s.account), "limits": base + "/limits", "query": base + "/query",
+	})
+}
+
+func (g *org) limits(w http.ResponseWriter, _ *http.Request, _ session) {
+	type limit struct{ Max, Remaining int64 }
+	writeValue(w, http.StatusOK, map[string]limit{
+		"DailyApiRequests":          {dailyRequests, max(0, dailyRequests-g.used.Load())},
+		"DailyStreamingApiEvents":   {10_000, 10_000},
+		"HourlyDashboardRefreshes":  {200, 200},
+		"DailyAsyncApexExecutions":  {250_000, 250_000},
+		"DailyBulkV2QueryJobs":      {10_000, 10_000},
+		"ConcurrentSyncReportRuns":  {20, 20},
+		"HourlyTimeBasedWorkflow":   {1_000, 1_000},
+		"DataStorageMB":             {5_120, 5_000},
+		"SingleEmail":               {5_000, 5_000},
+		"DailyDurableStreamingApiE": {10_000, 10_000},
+	})
+}
+
+// organizationQuery is the one query that a probe makes.
+var organizationQuery = regexp.MustCompile(`(?i)^\s*SELECT\s+([A-Za-z_]+(?:\s*,\s*[A-Za-z_]+)*)\s+FROM\s+(\w+)(?:\s+LIMIT\s+[0-9]+)?\s*$`)
+
+func (g *org) query(w http.ResponseWriter, r *http.Request, _ session) {
+	parts := organizationQuery.FindStringSubmatch(r.URL.Query().Get("q"))
+	if parts == nil {
+		writeDataError(w, http.StatusBadRequest, "MALFORMED_QUERY", "the sandbox knows only SELECT … FROM Organization")
+		return
+	}
+	if !strings.EqualFold(parts[2], "Organization") {
+		writeDataError(w, http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+parts[2]+"' is not supported.")
+		return
+	}
+	known := map[string]any{
+		"Id": g.id, "Name": orgName, "OrganizationType": "Developer Edition", "IsSandbox": false, "InstanceName": "NA1",
+	}
+	record := map[string]any{"attributes": map[string]string{
+		"type": "Organization", "url": "/services/data/" + r.PathValue("version") + "/sobjects/Organization/" + g.id,
+	}}
+	for field := range strings.SplitSeq(parts[1], ",") {
+		field = strings.TrimSpace(field)
+		name, ok := field, false
+		for n := range known {
+			if strings.EqualFold(n, field) {
+				name, ok = n, true
+			}
+		}
+		if !ok {
+			writeDataError(w, http.StatusBadRequest, "INVALID_FIELD", "No such column '"+field+"' on entity 'Organization'.")
+			return
+		}
+		record[name] = known[name]
+	}
+	writeValue(w, http.StatusOK, map[string]any{"totalSize": 1, "done": true, "records": []any{record}})
+}
+
+// identityScopes are those of which one lets an app learn who is connected.
+var identityScopes = [][]string{{"api"}, {"full"}, {"id"}, {"openid"}, {"profile"}, {"email"}, {"web"}}
+
+// identified lets a request pass with a token whose user may be known. The identity services refuse in plain words.
+func (g *org) identified(w http.ResponseWriter, r *http.Request) (session, bool) {
+	s, given, ok := g.session(r)
+	switch {
+	case !given:
+		writeText(w, http.StatusForbidden, "Missing_OAuth_Token")
+	case !ok || !s.allows(identityScopes):
+		writeText(w, http.StatusForbidden, "Bad_OAuth_Token")
+	default:
+		return s, true
+	}
+	return session{}, false
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+func (g *org) showIdentity(w http.ResponseWriter, r *http.Request) {
+	s, ok := g.identified(w, r)
+	if !ok {
+		return
+	}
+	if r.PathValue("org") != g.id {
+		writeText(w, http.StatusForbidden, "Wrong_Org")
+		return
+	}
+	asked := slices.Index(g.users, r.PathValue("user"))
+	if asked < 0 {
+		writeText(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	out := g.profile(r, asked)
+	out["id"], out["asserted_user"] = g.identity(r, asked), asked == s.account
+	out["username"], out["display_name"] = out["preferred_username"], out["name"]
+	writeValue(w, http.StatusOK, out)
+}
+
+// userInfo is the OpenID Connect endpoint.
+func (g *org) userInfo(w http.ResponseWriter, r *http.Request) {
+	s, ok := g.identified(w, r)
+	if !ok {
+		return
+	}
+	out := g.profile(r, s.account)
+	out["sub"] = g.identity(r, s.account)
+	writeValue(w, http.StatusOK, out)
+}
+
+func (g *org) profile(r *http.Request, i int) map[string]any {
+	who, base := g.people[i], hostOf(r)+salesforcePrefix
+	return map[string]any{
+		"user_id": g.users[i], "organization_id": g.id, "preferred_username": g.username(i), "nickname": "user" + fmt.Sprint(i+1),
+		"name": who.name, "email": mailOf(i, who), "email_verified": true, "zoneinfo": who.zone, "locale": "en_US", "language": "en_US",
+		"user_type": "STANDARD", "active": true, "updated_at": g.now().UTC().Format(time.RFC3339),
+		"urls": map[string]string{"rest": base + "/services/data/v{version}/", "query": base + "/services/data/v{version}/query/"},
+	}
+}
