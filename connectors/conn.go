@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -267,10 +268,20 @@ func pages[T any](ctx context.Context, op string, cur Cursor, get func(context.C
 	}
 }
 
+// recovered returns a driver's panic as an error: it happens in a goroutine that no caller could catch it in.
+func recovered[T any](ctx context.Context, cur Cursor, get func(context.Context, Cursor) (Page[T], error)) (page Page[T], err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Wrap(Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "internal error")
+		}
+	}()
+	return get(ctx, cur)
+}
+
 // fetch sends page after page until the last one, the first error, or the end of the context.
 func fetch[T any](ctx context.Context, cur Cursor, get func(context.Context, Cursor) (Page[T], error), ahead chan<- fetched[T]) {
 	for {
-		page, err := get(ctx, cur)
+		page, err := recovered(ctx, cur, get)
 		select {
 		case ahead <- fetched[T]{page, err}:
 		case <-ctx.Done():

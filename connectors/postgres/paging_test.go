@@ -189,8 +189,58 @@ func TestKeyless(t *testing.T) {
 	}
 	exec(t, c, "INSERT INTO t VALUES (1)")
 	p, err := d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + ".t", Limit: 200})
+	if err != nil || len(p.Items) != 200 || p.Next == "" {
+		t.Fatalf("first page beyond the bound: %d rows, next %q, %v", len(p.Items), p.Next, err)
+	}
+	p, err = d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + ".t", Limit: 200, Cursor: p.Next})
 	if e := wantCode(t, err, connectors.Unsupported); !strings.Contains(e.Message, "primary key") || len(p.Items) > 0 {
 		t.Errorf("got %q with %d rows", e.Message, len(p.Items))
+	}
+}
+
+// TestKeylessRowsThatChange has the rows of a table without a key change between two pages: a position in their order
+// means nothing then, and an end would be taken for the whole.
+func TestKeylessRowsThatChange(t *testing.T) {
+	s, c := schema(t, "CREATE TABLE t (a int)", "INSERT INTO t SELECT generate_series(1, 20)",
+		"CREATE VIEW clock AS SELECT a, clock_timestamp() - '2020-01-01'::timestamptz AS age FROM t")
+	d := open(t, nil)
+	for table, change := range map[string]string{
+		"clock": "", "t": "UPDATE " + s + ".t SET a = a + 100", ".t": "DELETE FROM " + s + ".t",
+	} {
+		table = strings.TrimPrefix(table, ".")
+		p, err := d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + "." + table, Limit: 5})
+		if err != nil || p.Next == "" {
+			t.Fatalf("%s: first page %v, %v", table, p.Next, err)
+		}
+		if change != "" {
+			exec(t, c, change)
+		}
+		p, err = d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + "." + table, Limit: 5, Cursor: p.Next})
+		if e := wantCode(t, err, connectors.ProviderError); !strings.Contains(e.Message, "changed while") || len(p.Items) > 0 {
+			t.Errorf("%s: got %q with %d rows", table, e.Message, len(p.Items))
+		}
+		if change != "" {
+			exec(t, c, "TRUNCATE "+s+".t")
+			exec(t, c, "INSERT INTO "+s+".t SELECT generate_series(1, 20)")
+		}
+	}
+}
+
+// TestTableThatTakesAName has another table take the name of one that is being paged.
+func TestTableThatTakesAName(t *testing.T) {
+	s, c := schema(t, "CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t SELECT generate_series(1, 20)",
+		"CREATE TABLE u (id int PRIMARY KEY)", "INSERT INTO u SELECT generate_series(1, 20)")
+	d := open(t, nil)
+	p, err := d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + ".t", Limit: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, c, "ALTER TABLE "+s+".t RENAME TO old")
+	exec(t, c, "ALTER TABLE "+s+".u RENAME TO t")
+	d = open(t, nil) // a page can come from another process
+	_, err = d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + ".t", Limit: 5, Cursor: p.Next})
+	if e := wantCode(t, err, connectors.InvalidRequest); !strings.Contains(e.Message, "start without one") {
+		t.Errorf("got %q", e.Message)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -244,8 +245,44 @@ func approve(t *testing.T, address string) url.Values {
 	return to.Query()
 }
 
-// stormSite is a sandbox whose tokens live for a second.
+// stormSite is a sandbox whose tokens live for a second, and whose token endpoint takes a little time.
 type stormSite struct {
 	*sandbox.Server
 	environ []string
+}
+
+func newStormSite(t *testing.T) *stormSite {
+	t.Helper()
+	slow, err := sandbox.ParseFault("latency=20ms,path=/oauth/token,method=POST")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sandbox.New(sandbox.Options{TokenTTL: time.Second, AutoApprove: true, Faults: []sandbox.Fault{slow}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	return &stormSite{s, append(s.Env(srv.URL), "ENCRYPTION_KEY=cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=")}
+}
+
+// judge looks at what the provider saw: refresh tokens were spent by one at a time, and never for punishment.
+func (s *stormSite) judge(t *testing.T, length time.Duration, kills int) {
+	t.Helper()
+	spent, overlap, again := 0, 0, 0
+	for _, one := range s.Spends() {
+		spent += one.Spent
+		overlap = max(overlap, one.Overlap)
+		again += max(0, one.Sent-1)
+	}
+	t.Logf("%d refreshes, %d refresh tokens sent again, at most %d at once", spent, again, overlap)
+	if punished := s.Punished(); len(punished) > 0 {
+		t.Errorf("the provider punished a reuse: %+v", punished)
+	}
+	if least := int(length/time.Second) - 2; spent < least {
+		t.Errorf("%d refreshes in %s, want at least %d", spent, length, least)
+	}
+	if overlap > 1 && kills == 0 || again > kills {
+		t.Errorf("%d at once, %d sent again, with %d kills", overlap, again, kills)
+	}
 }

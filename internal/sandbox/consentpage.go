@@ -12,7 +12,7 @@ import (
 
 const pageStyle = `
 *{box-sizing:border-box}
-body{margin:0;padding:32px 16px;background:linear-gradient(#eff6ff,#F9FAFB 320px) #F9FAFB;color:#111827;font:16px/1.5 system-ui,sans-serif}
+body{margin:0;min-height:100vh;padding:32px 16px;background:linear-gradient(#eff6ff,#F9FAFB 320px) no-repeat #F9FAFB;accent-color:#2563EB;color:#111827;font:16px/1.5 system-ui,sans-serif}
 main{max-width:480px;margin:0 auto;padding:28px;background:#FFFFFF;border:1px solid #e5e7eb;border-radius:14px;overflow-wrap:anywhere}
 h1{margin:0 0 12px;font-size:22px}
 p{margin:0 0 16px}

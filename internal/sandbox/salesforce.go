@@ -147,16 +147,10 @@ func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
 func (g *org) limits(w http.ResponseWriter, _ *http.Request, _ session) {
 	type limit struct{ Max, Remaining int64 }
 	writeValue(w, http.StatusOK, map[string]limit{
-		"DailyApiRequests":          {dailyRequests, max(0, dailyRequests-g.used.Load())},
-		"DailyStreamingApiEvents":   {10_000, 10_000},
-		"HourlyDashboardRefreshes":  {200, 200},
-		"DailyAsyncApexExecutions":  {250_000, 250_000},
-		"DailyBulkV2QueryJobs":      {10_000, 10_000},
-		"ConcurrentSyncReportRuns":  {20, 20},
-		"HourlyTimeBasedWorkflow":   {1_000, 1_000},
-		"DataStorageMB":             {5_120, 5_000},
-		"SingleEmail":               {5_000, 5_000},
-		"DailyDurableStreamingApiE": {10_000, 10_000},
+		"DailyApiRequests":     {dailyRequests, max(0, dailyRequests-g.used.Load())},
+		"DailyBulkV2QueryJobs": {10_000, 10_000},
+		"DataStorageMB":        {5_120, 5_000},
+		"SingleEmail":          {5_000, 5_000},
 	})
 }
 
