@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/webpage"
 )
 
 // callbackPath is where a vendor sends the browser back to.
@@ -62,7 +63,7 @@ type callback struct {
 
 	answer   sync.Once
 	answered chan struct{}
-	page     page // what the browser is shown, once answered is closed
+	page     webpage.Page // what the browser is shown, once answered is closed
 
 	server  *http.Server
 	serving sync.WaitGroup
@@ -111,18 +112,18 @@ func (b *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *callback) refuse(w http.ResponseWriter, status int, text string) {
-	page{Status: status, Kind: kindWarn, Title: "Nothing to see", Text: text}.write(w, b.app)
+	webpage.Page{Status: status, Kind: webpage.Warn, Title: "Nothing to see", Text: text}.Write(w, b.app)
 }
 
 // back takes a return. All that bring the right state are shown how the flow ended; the first one counts.
 func (b *callback) back(w http.ResponseWriter, r *http.Request) {
 	got, fault := readReturn(r.URL.Query(), b.state)
 	if fault != "" {
-		page{
-			Status: http.StatusBadRequest, Kind: kindWarn, Title: "Not the consent that is waited for",
+		webpage.Page{
+			Status: http.StatusBadRequest, Kind: webpage.Warn, Title: "Not the consent that is waited for",
 			Text: "This page was opened by something else than the connection that is being made: " + fault + ".",
 			Next: "Go back to the terminal: it still waits, and shows the address to open.",
-		}.write(w, b.app)
+		}.Write(w, b.app)
 		return
 	}
 	b.busy.RLock()
@@ -133,13 +134,13 @@ func (b *callback) back(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case <-b.answered:
-		b.page.write(w, b.app)
+		b.page.Write(w, b.app)
 	case <-r.Context().Done():
 	}
 }
 
 // show decides what the browser is shown; the first call counts.
-func (b *callback) show(p page) {
+func (b *callback) show(p webpage.Page) {
 	if b == nil {
 		return
 	}
@@ -154,8 +155,8 @@ func (b *callback) close() {
 	if b == nil {
 		return
 	}
-	b.show(page{
-		Status: http.StatusServiceUnavailable, Kind: kindWarn, Title: "Not connected", Text: "The command in the terminal has ended.",
+	b.show(webpage.Page{
+		Status: http.StatusServiceUnavailable, Kind: webpage.Warn, Title: "Not connected", Text: "The command in the terminal has ended.",
 		Next: "Start it again, and close this window.",
 	})
 	written := make(chan struct{})

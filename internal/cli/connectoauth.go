@@ -12,6 +12,7 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/service"
+	"github.com/unified-connector/ucf/internal/webpage"
 )
 
 // consent is one connect flow by OAuth, from the address to open to the connection.
@@ -219,33 +220,33 @@ func (f *consent) chooseSite(ctx context.Context, why error, sites []connectors.
 }
 
 // choosePage sends the operator to the terminal.
-func (f *consent) choosePage(sites []connectors.Site) page {
-	return page{
-		Status: http.StatusOK, Kind: kindInfo, Title: "One more question", Text: fmt.Sprintf("The consent reaches %d sites.", len(sites)),
+func (f *consent) choosePage(sites []connectors.Site) webpage.Page {
+	return webpage.Page{
+		Status: http.StatusOK, Kind: webpage.Info, Title: "One more question", Text: fmt.Sprintf("The consent reaches %d sites.", len(sites)),
 		Next: "Go back to the terminal and choose one. You can close this window.",
 	}
 }
 
 // lastPage shows the browser how the flow ended.
-func (f *consent) lastPage(ctx context.Context, out service.ConnectedOut, err error) page {
+func (f *consent) lastPage(ctx context.Context, out service.ConnectedOut, err error) webpage.Page {
 	if err == nil {
-		p := page{Status: http.StatusOK, Kind: kindOK, Title: f.def.Name + " is connected", Text: "The credential is sealed and stored.", Next: "You can close this window and go back to the terminal."}
+		p := webpage.Page{Status: http.StatusOK, Kind: webpage.OK, Title: f.def.Name + " is connected", Text: "The credential is sealed and stored.", Next: "You can close this window and go back to the terminal."}
 		if out.Warning != "" {
-			p.Kind, p.Text = kindWarn, out.Warning
+			p.Kind, p.Text = webpage.Warn, out.Warning
 		}
-		p.Facts = []fact{{"Account", out.Probe.Account.Name}}
+		p.Facts = []webpage.Fact{{Name: "Account", Value: out.Probe.Account.Name}}
 		if out.Site != nil {
-			p.Facts = append(p.Facts, fact{"Site", out.Site.Name}, fact{"Address", out.Site.URL})
+			p.Facts = append(p.Facts, webpage.Fact{Name: "Site", Value: out.Site.Name}, webpage.Fact{Name: "Address", Value: out.Site.URL})
 		}
 		return p
 	}
 	e := connectors.AsError(err)
-	p := page{Status: http.StatusOK, Kind: kindBad, Title: f.def.Name + " is not connected", Text: sentence(e.Message), Next: "The terminal says the same. You can close this window."}
+	p := webpage.Page{Status: http.StatusOK, Kind: webpage.Bad, Title: f.def.Name + " is not connected", Text: sentence(e.Message), Next: "The terminal says the same. You can close this window."}
 	if ctx.Err() != nil {
 		p.Text = "The command in the terminal was ended before the connection was made."
 	}
 	if e.Code == connectors.Reauthorize {
-		p.Kind, p.Title = kindWarn, "Consent denied"
+		p.Kind, p.Title = webpage.Warn, "Consent denied"
 	}
 	return p
 }

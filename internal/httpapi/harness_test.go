@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/httpapi"
 	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/service"
@@ -118,6 +119,14 @@ func (d *toyDriver) ListItems(ctx context.Context, q connectors.ItemQuery) (conn
 
 // nowhere is an Outbound for drivers that call nothing.
 type nowhere struct{}
+
+func (nowhere) Signed(domain.Tenant, *connectors.OAuthProvider, string, service.TokenSource) (*http.Client, error) {
+	return nil, connectors.Errorf(connectors.Unavailable, "nowhere")
+}
+
+func (nowhere) Unsigned(domain.Tenant, *connectors.OAuthProvider) (*http.Client, error) {
+	return nil, connectors.Errorf(connectors.Unavailable, "nowhere")
+}
 
 func (nowhere) Env(service.Target) (connectors.Env, error) { return connectors.Env{}, nil }
 

@@ -77,6 +77,7 @@ func newAPI(o Options) *api {
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
 	a.addSystem()
+	a.addCallback()
 	a.addLater()
 	a.finishOpenAPI()
 	return a

@@ -24,7 +24,6 @@ var later = map[string][]string{
 
 // laterOutside lists those that are outside the prefix.
 var laterOutside = map[string]string{
-	"GET /oauth/callback":  "OAuth connect flows",
 	"POST /hooks/{secret}": "webhooks of providers",
 }
 

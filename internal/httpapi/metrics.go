@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -75,7 +76,41 @@ func (m *Metrics) observe(method string, rq *request, status int, d time.Duratio
 	m.seconds.WithLabelValues(method, rq.route).Observe(d.Seconds())
 }
 
+// Grants tells how many consents by OAuth are live and how many their provider refused, and when the first of the live
+// ones ends unused. What cannot be read is left out.
+var (
+	grantsDesc = prometheus.NewDesc("ucf_grants", "Consents by OAuth that are stored, live or refused by their provider.", []string{"state"}, nil)
+	diesDesc   = prometheus.NewDesc("ucf_grant_dies_in_days", "Days until a provider drops the first of the live consents that nobody uses.", nil, nil)
+)
+
+// grants collects what the service tells of grants.
+type grants struct{ api *api }
+
+// Describe implements [prometheus.Collector].
+func (grants) Describe(ch chan<- *prometheus.Desc) { ch <- grantsDesc; ch <- diesDesc }
+
+// Collect implements [prometheus.Collector].
+func (g grants) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	s, err := g.api.Service.GrantStats(ctx)
+	if err != nil {
+		g.api.Log.WarnContext(ctx, "the metrics of grants could not be read", "error", err)
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(grantsDesc, prometheus.GaugeValue, float64(s.Live), "live")
+	ch <- prometheus.MustNewConstMetric(grantsDesc, prometheus.GaugeValue, float64(s.Refused), "refused")
+	if s.DiesInDays != nil {
+		ch <- prometheus.MustNewConstMetric(diesDesc, prometheus.GaugeValue, float64(*s.DiesInDays))
+	}
+}
+
 func (a *api) addMetrics() {
+	if a.Service != nil {
+		if err := a.Metrics.registry.Register(grants{a}); err != nil {
+			a.Log.Warn("the metrics of grants are not shown", "error", err)
+		}
+	}
 	h := promhttp.HandlerFor(a.Metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn), MaxRequestsInFlight: 8,
 	})

@@ -58,18 +58,22 @@ func (a *api) addConnectors() {
 
 func (a *api) addConnect() {
 	op := operation{method: http.MethodPost, tag: tagConnectors, path: "/connectors/{id}/connect", id: "connect", summary: "Begin to connect"}
-	op.details = "Says which fields a user has to give. `oauth2` is not part of this version and answers `unsupported`."
-	op.example = object{"method": "api_key"}
+	op.details = "`api_key`: says which fields a user has to give. `oauth2`: gives the address at which the user consents, and the `state` that completes the flow " +
+		"once, within ten minutes, for this tenant and connector. Send a `csrfToken` that your user's own session keeps; with `connectionId` the flow renews that connection."
+	op.example = object{"method": "oauth2", "redirectUri": "https://app.example.com/connected", "csrfToken": "…"}
 	bind(a, op, a.Service.Connect)
 
 	op = operation{method: http.MethodPost, tag: tagConnectors, path: "/connectors/{id}/connect/callback", id: "completeConnect", summary: "Complete to connect"}
-	op.details = "The provider is asked with the key first; only what it accepts is stored."
+	op.details = "`oauth2`: the `state` and `code` that the browser brought back, with the `csrfToken` and `codeVerifier` of the start, if there were any. " +
+		"Where the consent reaches several sites and none was chosen: 409 with `details.sites`; the state stays good for `{state, site}`. " +
+		"A state that is missing, used, expired, or another tenant's or connector's is 400, and audited. " +
+		"`api_key`: the provider is asked with the key first; only what it accepts is stored."
 	op.asks = true
 	op.example = object{"apiKey": "…", "config": object{"base_url": "https://your-domain.atlassian.net", "api_email": "you@example.com"}, "label": "main"}
 	bind(a, op, a.Service.Connected)
 
 	op = operation{method: http.MethodPost, tag: tagConnectors, path: "/connectors/{id}/revoke", id: "revokeConnector", summary: "Drop the credential of a connection"}
-	op.details = "Without `connectionId` that of the tenant's only connection."
+	op.details = "Without `connectionId` that of the tenant's only connection. A consent by OAuth is withdrawn at the provider too, where that can be done and no other connection uses it."
 	op.example = object{"reason": "left the company"}
 	bind(a, op, a.Service.Revoke)
 }
@@ -131,7 +135,7 @@ func (a *api) addCredentials() {
 	})
 
 	op = operation{method: http.MethodGet, tag: tagConnections, path: "/connections/{id}/token", id: "getToken", summary: "Read a credential in the clear"}
-	op.details = "The reading is in the audit log before it is answered."
+	op.details = "Refreshed first where the provider does that. The reading is in the audit log before it is answered."
 	bind(a, op, a.Service.GetToken)
 
 	op = operation{method: http.MethodPost, tag: tagConnections, path: "/connections/{id}/refresh", id: "refreshToken", asks: true, summary: "Refresh a credential now"}

@@ -85,7 +85,9 @@ func TestRoutes(t *testing.T) {
 		{"DELETE /api/keys", nil, 501, connectors.Unsupported, ""},
 		{"GET /api/tenants/acme", nil, 501, connectors.Unsupported, ""},
 		{"DELETE /api/tenants/acme", nil, 501, connectors.Unsupported, ""},
-		{"GET /oauth/callback?code=x&state=y", nil, 501, connectors.Unsupported, ""},
+		{"GET /oauth/callback?code=x&state=y", nil, 400, connectors.InvalidRequest, ""},
+		{"GET /oauth/callback?code=x&code=y&state=z", nil, 400, connectors.InvalidRequest, ""},
+		{"GET /oauth/callback", nil, 400, connectors.InvalidRequest, ""},
 		{"POST /hooks/s3cret", nil, 501, connectors.Unsupported, ""},
 	} {
 		t.Run(tc.route, func(t *testing.T) {

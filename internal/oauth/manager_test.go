@@ -90,7 +90,8 @@ func TestNewer(t *testing.T) {
 		ok      bool
 		spends  int
 	}{
-		"401 of the stored":                 {stored, 401, 0, false, true, 1},
+		"401 of the stored":                 {stored, 401, 10 * time.Second, false, true, 1},
+		"401 of the stored, just given":     {stored, 401, 10*time.Second - 1, false, false, 0},
 		"401 of another":                    {other, 401, 0, false, true, 0},
 		"401 of another, stored expired":    {other, 401, time.Hour, false, true, 1},
 		"401 without refresh token":         {stored, 401, 0, true, false, 0},
@@ -128,6 +129,7 @@ func TestNewer(t *testing.T) {
 func TestManyRefusedOnceRefreshed(t *testing.T) {
 	bubble(t, slow, func(t *testing.T, w *world) {
 		procs := []*process{w.start(), w.start()}
+		time.Sleep(justGiven)
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {

@@ -108,7 +108,7 @@ func TestUnrecoverable(t *testing.T) {
 func TestCrashAfterSpend(t *testing.T) {
 	bubble(t, slow, func(t *testing.T, w *world) {
 		a := w.start()
-		b := w.start(func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-time.Hour) } })
+		b := w.start(func(o *Options) { o.Now = func() time.Time { return time.Now().Add(-3 * time.Hour) } })
 		w.expire()
 		w.p.set(func() { w.p.onSpent = func(s *spending) { go w.procs[0].kill(); time.Sleep(time.Second) } })
 		go a.Source(tenant, tokenID).Token(t.Context())

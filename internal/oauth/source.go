@@ -38,13 +38,30 @@ func (s *Source) Newer(ctx context.Context, refused connectors.Secret, status in
 	if err != nil {
 		return connectors.Secret{}, false, err
 	}
-	if l.access().Equal(refused) && (l.refresh().IsZero() || status != http.StatusUnauthorized && !s.m.expired(l)) {
+	if l.access().Equal(refused) && (l.refresh().IsZero() || !s.m.mayBeDead(l, status)) {
 		return connectors.Secret{}, false, nil
 	}
 	if l, _, err = s.m.get(ctx, s.tenant, s.id, want{refused: refused}); err != nil {
 		return connectors.Secret{}, false, err
 	}
 	return l.access(), true, nil
+}
+
+// justGiven is how long after it was given a token is not taken for dead because of a 401.
+const justGiven = 10 * time.Second
+
+// mayBeDead reports whether an access token that was refused with the status may have ended. Providers say 401 of a
+// missing scope too; without a bound, each such request would cost a refresh.
+func (m *Manager) mayBeDead(l live, status int) bool {
+	if m.expired(l) {
+		return true
+	}
+	fresh := justGiven
+	if !l.ExpiresAt.IsZero() {
+		fresh = min(fresh, l.ExpiresAt.Sub(l.Grant.RefreshedAt)/4)
+	}
+	age := m.o.Now().Sub(l.Grant.RefreshedAt) // negative where another machine's clock is ahead
+	return status == http.StatusUnauthorized && (age < 0 || age >= fresh)
 }
 
 // want is what a caller needs of a grant: an access token that is good for a while, and more.

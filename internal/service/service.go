@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -60,7 +61,15 @@ type Deps struct {
 }
 
 // Service is the use cases over one store. It is safe for concurrent use.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+
+	stats struct {
+		sync.Mutex
+		GrantStats
+		at time.Time
+	}
+}
 
 // New returns a service.
 func New(d Deps) *Service {
@@ -70,7 +79,7 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{d}
+	return &Service{Deps: d}
 }
 
 // Caller is who asks, for the audit log.

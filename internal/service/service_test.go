@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,6 +91,14 @@ func newKeeper(t *testing.T) keeper {
 
 // nowhere is an Outbound for drivers that call nothing; it refuses the host "forbidden.example".
 type nowhere struct{}
+
+func (nowhere) Signed(domain.Tenant, *connectors.OAuthProvider, string, service.TokenSource) (*http.Client, error) {
+	return nil, errBroken
+}
+
+func (nowhere) Unsigned(domain.Tenant, *connectors.OAuthProvider) (*http.Client, error) {
+	return nil, errBroken
+}
 
 func (nowhere) Env(t service.Target) (connectors.Env, error) {
 	if t.Config.String("base_url") == "https://forbidden.example" {

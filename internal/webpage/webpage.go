@@ -1,4 +1,6 @@
-package cli
+// Package webpage is the one page of ucf's own look that a browser is shown when it comes back from a consent: plain
+// HTML in the colours of Ocean Professional, without a script, under a policy that allows nothing else.
+package webpage
 
 import (
 	"bytes"
@@ -11,27 +13,27 @@ import (
 	"strings"
 )
 
-// kind is how a page ends: it decides the colour and the sign.
-type kind string
+// Kind is how a page ends: it decides the colour and the sign.
+type Kind string
 
 // The kinds of pages.
 const (
-	kindOK   kind = "ok"
-	kindInfo kind = "info"
-	kindWarn kind = "warn"
-	kindBad  kind = "bad"
+	OK   Kind = "ok"
+	Info Kind = "info"
+	Warn Kind = "warn"
+	Bad  Kind = "bad"
 )
 
-// fact is one line of a page's table.
-type fact struct{ Name, Value string }
+// Fact is one line of a page's table.
+type Fact struct{ Name, Value string }
 
-// page is what a browser is shown that comes back from a vendor.
-type page struct {
+// Page is what a browser is shown that comes back from a vendor. Its texts are escaped.
+type Page struct {
 	Status int
-	Kind   kind
+	Kind   Kind
 	Title  string
 	Text   string
-	Facts  []fact
+	Facts  []Fact
 	Next   string
 }
 
@@ -54,15 +56,15 @@ func styleHash() string {
 }
 
 // signs are drawn into the circle of a page.
-var signs = map[kind]string{
-	kindOK: "M15 25l6 6 13-14", kindInfo: "M24 22v11M24 15v.1", kindWarn: "M24 14v12M24 33v.1", kindBad: "M17 17l14 14M31 17l-14 14",
+var signs = map[Kind]string{
+	OK: "M15 25l6 6 13-14", Info: "M24 22v11M24 15v.1", Warn: "M24 14v12M24 33v.1", Bad: "M17 17l14 14M31 17l-14 14",
 }
 
-// write sends the page whole, so that the connection may be closed behind it.
-func (p page) write(w http.ResponseWriter, app string) {
+// Write answers with the page, whole, so that the connection may be closed behind it. app is the name above it.
+func (p Page) Write(w http.ResponseWriter, app string) {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
-		page
+		Page
 		App, Sign string
 		Style     template.CSS
 	}{p, app, signs[p.Kind], pageStyle})
