@@ -52,7 +52,7 @@ func TestStorm(t *testing.T) {
 // storm runs the processes, kills a random one every so often, and looks at what became of the grant.
 func storm(t *testing.T, kill time.Duration) {
 	length := stormLength()
-	site := newStormSite(t)
+	site := newStormSite(t, map[bool]string{false: "20ms", true: "250ms"}[kill > 0])
 	home := t.TempDir()
 	a := build(t, home, true, site.environ...)
 	id := consent(t, a, "jira")
@@ -251,9 +251,9 @@ type stormSite struct {
 	environ []string
 }
 
-func newStormSite(t *testing.T) *stormSite {
+func newStormSite(t *testing.T, latency string) *stormSite {
 	t.Helper()
-	slow, err := sandbox.ParseFault("latency=20ms,path=/oauth/token,method=POST")
+	slow, err := sandbox.ParseFault("latency=" + latency + ",path=/oauth/token,method=POST")
 	if err != nil {
 		t.Fatal(err)
 	}

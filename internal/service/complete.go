@@ -214,8 +214,24 @@ func (s *Service) exchange(ctx context.Context, st store.Store, c *completion) e
 		return err
 	}
 	s.revive(ctx, st, tok)
+	if a.ExpiresAt.IsZero() && p.IntrospectPath != "" {
+		s.askExpiry(ctx, st, c.client, tok, a.Access)
+	}
 	c.flow.Pending = &pending{TokenID: tok.ID, API: g.API, Account: found.Account, Sites: found.Sites}
 	return nil
+}
+
+// askExpiry finds out when an access token expires that came without saying so. What fails is left: an expired token
+// shows when it is refused.
+func (s *Service) askExpiry(ctx context.Context, st store.Store, c *oauth.Client, tok domain.Token, access connectors.Secret) {
+	at, err := c.Introspect(ctx, access)
+	if err == nil && !at.IsZero() {
+		tok.ExpiresAt, tok.UpdatedAt = at, s.Now().UTC()
+		_, err = st.UpdateToken(ctx, tok)
+	}
+	if err != nil && connectors.CodeOf(err) != connectors.Conflict {
+		s.Log.DebugContext(ctx, "the expiry of a token was not found out", "token", tok.ID, "error", err)
+	}
 }
 
 // chooseSite returns the one site that is meant: never one of several without being told.

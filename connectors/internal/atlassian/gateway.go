@@ -20,7 +20,7 @@ const cloudIDField = "cloud_id"
 // OAuthFields returns the fields of a product's configuration that only OAuth uses.
 func OAuthFields() []connectors.Field {
 	return append([]connectors.Field{{
-		Name: cloudIDField, Label: "Site id", Kind: connectors.KindString, Methods: []string{connectors.MethodOAuth},
+		Name: cloudIDField, Label: "Site id", Kind: connectors.KindString, Methods: []string{connectors.MethodOAuth}, Destination: true,
 		Help:    "Atlassian's id of the site, the cloudId; without it the site is found by its address.",
 		Example: "1324a887-45db-1bf4-1e99-ef0ff456d421", Pattern: "[A-Za-z0-9-]{1,64}",
 	}}, connectors.OAuthFields(&Provider)...)

@@ -12,13 +12,14 @@ import (
 )
 
 // Provider is Atlassian's authorization server for OAuth 2.0 (3LO), as
-// https://developer.atlassian.com/cloud/oauth/getting-started/ describes it. It documents neither PKCE nor a way to
-// revoke a consent.
+// https://developer.atlassian.com/cloud/oauth/getting-started/ describes it. It documents no way to revoke a consent, and
+// no PKCE: a challenge is sent all the same, because a server that does not know it has to ignore it (RFC 6749, 3.1 and
+// 3.2), and one that does refuses a code that was put into another flow.
 var Provider = connectors.OAuthProvider{
 	ID: "atlassian", Name: "Atlassian",
 	AuthorizePath: "/authorize", TokenPath: "/oauth/token",
 	Params: map[string]string{"audience": "api.atlassian.com", "prompt": "consent"},
-	JSON:   true, RefreshScope: "offline_access",
+	JSON:   true, PKCE: true, RefreshScope: "offline_access",
 	// A client that is not authorized is a faulty setting, unless the description blames the token.
 	Dead:        []string{"invalid_grant", "unauthorized_client:refresh_token is invalid"},
 	ReuseWindow: 10 * time.Minute,
