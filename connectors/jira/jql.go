@@ -62,14 +62,10 @@ func splitOrder(query string) (where, order, fault string) {
 	for i := 0; i < len(query); {
 		r, size := utf8.DecodeRuneInString(query[i:])
 		switch r {
-		case '"', '\'':
-			if size = stringLen(query[i:]); size == 0 {
-				return "", "", "a quotation mark is not closed"
+		case '"', '\'', '\\':
+			if size = literalLen(query[i:]); size == 0 {
+				return "", "", "a quotation mark is not closed, or a backslash escapes nothing"
 			}
-		case '\\':
-			// Jira takes what follows literally, a quotation mark or bracket too.
-			_, next := utf8.DecodeRuneInString(query[i+size:])
-			size += next
 		case '(':
 			depth++
 		case ')':
@@ -99,8 +95,16 @@ func orderFault(where, order string) (string, string, string) {
 	return where, order, ""
 }
 
-// stringLen returns the length of the quoted string that s begins with, 0 where it does not end.
-func stringLen(s string) int {
+// literalLen returns the length of the quoted string, or of the escaped character, that s begins with, 0 where it
+// does not end. Jira takes an escaped character literally outside of quotation marks too.
+func literalLen(s string) int {
+	if s[0] == '\\' {
+		r, size := utf8.DecodeRuneInString(s[1:])
+		if size == 0 || unicode.IsSpace(r) {
+			return 0 // it would reach what is written behind the query
+		}
+		return 1 + size
+	}
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

@@ -27,6 +27,7 @@ func TestJQL(t *testing.T) {
 		{"order within a word", connectors.ItemQuery{Query: `reorder by_x = 1 AND "a" = border`}, `(reorder by_x = 1 AND "a" = border) ORDER BY created ASC, key ASC`},
 		{"order at the end of a word", connectors.ItemQuery{Query: `a = reorder by`}, `(a = reorder by) ORDER BY created ASC, key ASC`},
 		{"order behind a bracket", connectors.ItemQuery{Query: `(a = 1)order by key`}, `((a = 1)) ORDER BY key`},
+		{"escapes outside of texts", connectors.ItemQuery{Query: `x ~ a\" AND y = \) order by key`}, `(x ~ a\" AND y = \)) ORDER BY key`},
 		{"all together", connectors.ItemQuery{Query: "a = 1 OR b = 2", ContainerID: "PAY", UpdatedAfter: at}, `(a = 1 OR b = 2) AND project = "PAY" AND updated >= 1732876971000 ORDER BY updated ASC, key ASC`},
 	}
 	for _, tt := range tests {
@@ -40,11 +41,14 @@ func TestJQL(t *testing.T) {
 
 func TestJQLFaults(t *testing.T) {
 	for query, want := range map[string]string{
-		`a = 1) OR (b = 2`: "closed that was not opened",
-		`(a = 1`:           "bracket is not closed",
-		`a = "x`:           "quotation mark is not closed",
-		`a = 'x\'`:         "quotation mark is not closed",
-		`a = 1 ORDER BY `:  "names no field",
+		`a = 1) OR (b = 2`:               "closed that was not opened",
+		`(a = 1`:                         "bracket is not closed",
+		`a = "x`:                         "quotation mark is not closed",
+		`a = 'x\'`:                       "quotation mark is not closed",
+		`a = 1 ORDER BY `:                "names no field",
+		`a = 1 \`:                        "escapes nothing",
+		`a = \ `:                         "escapes nothing",
+		`x ~ a\" ) OR (summary ~ "b\"c"`: "closed that was not opened",
 	} {
 		_, err := jqlFor(connectors.ItemQuery{Query: query})
 		wantError(t, err, connectors.InvalidRequest, want)

@@ -320,14 +320,14 @@ func TestOneGrantOfOneAccount(t *testing.T) {
 	if renewed.ConnectionID != jira.ConnectionID {
 		t.Errorf("renewed as %s, want %s", renewed.ConnectionID, jira.ConnectionID)
 	}
+	for _, c := range d.connections("acme") {
+		if c.Status != domain.Connected || c.Reason != "" {
+			t.Errorf("%s is %s (%s) after the renewal", c.ConnectorID, c.Status, c.Reason)
+		}
+	}
 	for connector, id := range map[string]string{"jira": jira.ConnectionID, "confluence": confluence.ConnectionID} {
 		if err := probe(connector, id); err != nil {
 			t.Errorf("%s after the renewal: %v", connector, err)
-		}
-	}
-	for _, c := range d.connections("acme") {
-		if c.Status != domain.Connected {
-			t.Errorf("%s is %s after the renewal", c.ConnectorID, c.Status)
 		}
 	}
 	if toks := tokens(); len(toks) != 1 {
@@ -411,7 +411,7 @@ func TestGrantsStayWhereTheyAre(t *testing.T) {
 }
 
 func TestPagesToReturnTo(t *testing.T) {
-	d := newDesk(t, sandbox.Options{}, "OAUTH_REDIRECT_ALLOWLIST=https://app.example.com/connected, https://other.example.com")
+	d := newDesk(t, sandbox.Options{}, "OAUTH_REDIRECT_ALLOWLIST=https://app.example.com/connected, https://other.example.com, http://plain.example.com")
 	for page, good := range map[string]bool{
 		"http://127.0.0.1:8976/callback": true, "http://localhost:3000/": true, "http://[::1]:3000/x": true,
 		"https://app.example.com/connected": true, "https://app.example.com/connected/": true, "https://app.example.com/connected/jira?x=1": true,
@@ -429,6 +429,7 @@ func TestPagesToReturnTo(t *testing.T) {
 		"https://app.example.com/connected\r\nX: y": false, "https://app.example.com/conn ected": false, "https://äpp.example.com/connected": false,
 		"https://127.0.0.1.evil.example/": false, "http://localhost.evil.example/": false, "http://127.1.evil/": false, "https://[::ffff:8.8.8.8]/": false,
 		"https://app.example.com/" + strings.Repeat("x", 2000): false, "ftp://app.example.com/connected": false, "http://0.0.0.0:1/": false,
+		"http://plain.example.com/x": false,
 	} {
 		in := service.ConnectIn{ConnectorIn: service.ConnectorIn{ID: "jira"}}
 		in.Body.Method, in.Body.RedirectURI = connectors.MethodOAuth, page

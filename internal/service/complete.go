@@ -362,7 +362,7 @@ func (c *completion) bind(conn *domain.Connection, cfg connectors.Config, site c
 
 // rebind gives a connection that exists the new grant, whatever else was changed in it meanwhile.
 func (s *Service) rebind(ctx context.Context, st store.Store, c *completion, cfg connectors.Config, site connectors.Site, tok domain.Token) (domain.Connection, error) {
-	for {
+	for range maxConflicts {
 		conn, err := st.Connection(ctx, c.tenant, c.flow.ConnectionID)
 		if err != nil {
 			return conn, err
@@ -385,4 +385,5 @@ func (s *Service) rebind(ctx context.Context, st store.Store, c *completion, cfg
 		}
 		return conn, nil
 	}
+	return domain.Connection{}, errBusy
 }

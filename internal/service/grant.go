@@ -16,12 +16,8 @@ func (s *Service) keepGrant(ctx context.Context, st store.Store, c *completion, 
 	if err := s.CheckKeys(ctx); err != nil {
 		return domain.Token{}, err
 	}
-	owner := account.ID
-	if owner != "" && c.method.OAuth.Provider.APIField != "" {
-		owner += " at " + a.API // accounts of two instances can have the same id
-	}
-	key := oauth.GrantKey(c.method.OAuth.Provider.ID, c.flow.ClientID, owner)
-	for {
+	key := grantKey(c, a, account)
+	for range maxConflicts {
 		tok, err := st.TokenOfGrant(ctx, c.tenant, key)
 		isNew := connectors.CodeOf(err) == connectors.NotFound
 		if isNew {
@@ -43,7 +39,22 @@ func (s *Service) keepGrant(ctx context.Context, st store.Store, c *completion, 
 			return tok, err
 		}
 	}
+	return domain.Token{}, errBusy
 }
+
+// grantKey returns what the grant of a flow is unique by.
+func grantKey(c *completion, a oauth.Answer, account connectors.Account) string {
+	owner, p := account.ID, c.method.OAuth.Provider
+	if owner != "" && p.APIField != "" {
+		owner += " at " + a.API // accounts of two instances can have the same id
+	}
+	return oauth.GrantKey(p.ID, c.flow.ClientID, owner)
+}
+
+// maxConflicts is how often a record that others change at the same time is read anew.
+const maxConflicts = 100
+
+var errBusy = connectors.Errorf(connectors.Unavailable, "the record is changed by too many at once: try again")
 
 // fillGrant puts a consent into a token record.
 func (s *Service) fillGrant(tok *domain.Token, c *completion, key string, a oauth.Answer, account connectors.Account) error {

@@ -96,7 +96,7 @@ func (s *Service) resealAll(ctx context.Context, st store.Store, keyID string, d
 func (s *Service) reseal(ctx context.Context, st store.Store, tok domain.Token, keyID string) (bool, error) {
 	opens := true
 	err := s.audited(ctx, tok.Tenant, "token.reseal", target{"token", tok.ID}, map[string]any{"from": tok.KeyID, "to": keyID}, func() error {
-		for {
+		for range maxConflicts {
 			fields, err := s.openToken(tok)
 			if err != nil {
 				opens = false
@@ -112,6 +112,7 @@ func (s *Service) reseal(ctx context.Context, st store.Store, tok domain.Token, 
 				return gone(err)
 			}
 		}
+		return errBusy
 	})
 	if !opens {
 		return false, nil

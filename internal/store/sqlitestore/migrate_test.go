@@ -25,6 +25,8 @@ const (
 	fillTable = "INSERT INTO jobs SELECT id FROM tokens;"
 )
 
+const oldToken = "INSERT INTO tokens (tenant, id, revision, kind, key_id, sealed) VALUES (?, ?, 1, 'api_key', 'k', 'sealed')"
+
 // TestEveryVersionMigrates makes a file of each earlier version, fills it, and opens it with the latest.
 func TestEveryVersionMigrates(t *testing.T) {
 	latest := later(addColumn, fillTable)
@@ -34,15 +36,16 @@ func TestEveryVersionMigrates(t *testing.T) {
 			o := quick()
 			o.migrations = latest.migrations[:version]
 			old := mustOpen(t, path, o)
-			if err := old.CreateToken(t.Context(), newToken("tok_1")); err != nil {
+			// Today's code may write what an old version has no column for: the record is written as version 1 knows it.
+			if _, err := old.db.ExecContext(t.Context(), oldToken, acme, "tok_1"); err != nil {
 				t.Fatal(err)
 			}
 			if err := old.Close(); err != nil {
 				t.Fatal(err)
 			}
 			s := mustOpen(t, path, latest)
-			if _, err := s.Token(t.Context(), acme, "tok_1"); err != nil {
-				t.Error(err)
+			if tok, err := s.Token(t.Context(), acme, "tok_1"); err != nil || tok.Sealed != "sealed" || tok.Grant != nil || !tok.DueAt.IsZero() {
+				t.Errorf("got %+v, %v", tok, err)
 			}
 			wantVersion(t, s, len(latest.migrations))
 			var jobs int
