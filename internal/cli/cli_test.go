@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //   - `code N ucf …` runs a command that must exit with N.
 //   - `freeport NAME` puts an address to listen on into $NAME, `reachable ADDRESS` waits until somebody does, `listen NAME`
 //     listens, and puts the port into $NAME; `oauthport` gives the scenario a port of its own to come back to.
+//   - `lock FILE` holds the store in a file locked until `! lock FILE`.
 //   - `later ADDRESS DURATION` puts the clock of a sandbox's tokens forward.
 //   - `sameid FILE` holds the id in a file against that in the last output.
 func TestScripts(t *testing.T) {
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward,
+			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward, "lock": lockFile,
 		},
 	})
 }

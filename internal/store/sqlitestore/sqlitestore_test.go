@@ -299,6 +299,10 @@ func TestPlans(t *testing.T) {
 	for query, index := range map[string]string{
 		"SELECT * FROM connections WHERE tenant = 'a' AND id > 'b' AND ('' = '' OR connector_id = '') ORDER BY id LIMIT 5":       "sqlite_autoindex_connections_1",
 		"SELECT * FROM tokens WHERE tenant = 'a' AND id > 'b' ORDER BY id LIMIT 5":                                               "sqlite_autoindex_tokens_1",
+		"SELECT * FROM tokens WHERE tenant = 'a' AND grant_key = 'b' AND grant_key <> ''":                                        "tokens_grant",
+		"SELECT * FROM tokens WHERE due_at <= 'x' ORDER BY due_at, id LIMIT 5":                                                   "tokens_due",
+		"SELECT * FROM tokens WHERE id > 'a' AND key_id <> 'b' ORDER BY id LIMIT 5":                                              "tokens_id",
+		"DELETE FROM oauth_states WHERE expires_at < 'x'":                                                                        "oauth_states_expiry",
 		"SELECT DISTINCT key_id FROM tokens ORDER BY key_id":                                                                     "COVERING INDEX tokens_key",
 		"SELECT * FROM sync_states WHERE tenant = 'a' AND connection_id = 'b' ORDER BY stream, container_id":                     "sqlite_autoindex_sync_states_1",
 		"SELECT * FROM audit_logs WHERE tenant = 'a' AND id < 'b' ORDER BY id DESC LIMIT 5":                                      "sqlite_autoindex_audit_logs_1",

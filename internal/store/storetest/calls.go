@@ -95,6 +95,21 @@ func tokenCalls() []call {
 		{name: "ListTokens", run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
 			return count(s.ListTokens(ctx, t, store.List{Limit: 10}))
 		}},
+		{name: "TokenOfGrant", foreign: connectors.NotFound, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
+			return single(s.TokenOfGrant(ctx, t, "grant of one"))
+		}},
+		{name: "TokensNotSealedBy", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return count(s.TokensNotSealedBy(ctx, "", store.List{Limit: 10}))
+		}},
+		{name: "DueTokens", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return count(s.DueTokens(ctx, changedAt, 10))
+		}},
+		{name: "CreateOAuthState", creates: true, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
+			return done(s.CreateOAuthState(ctx, oauthState(t, "state of "+string(t), changedAt)))
+		}},
+		{name: "SweepOAuthStates", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return s.SweepOAuthStates(ctx, changedAt)
+		}},
 		{name: "TokenKeyIDs", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
 			return count(s.TokenKeyIDs(ctx))
 		}},

@@ -56,7 +56,7 @@ var connectionKind = kind{
 }
 
 func token(t domain.Tenant, key, value string, revision int64) domain.Token {
-	return domain.Token{Meta: meta(t, revision), ID: "tok_" + key, Kind: "api_key", KeyID: "k1", Sealed: value, ExpiresAt: changedAt}
+	return domain.Token{Meta: meta(t, revision), ID: "tok_" + key, Kind: "api_key", KeyID: "k1", Sealed: value, ExpiresAt: changedAt, DueAt: changedAt, Grant: &domain.Grant{Key: "grant of " + key}}
 }
 
 var tokenKind = kind{

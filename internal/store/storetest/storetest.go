@@ -40,6 +40,13 @@ func Checks() []Check {
 	return []Check{
 		{"round trip of connections", roundTripConnections},
 		{"round trip of tokens", roundTripTokens},
+		{"round trip of grants", roundTripGrants},
+		{"keys of grants", grantKeys},
+		{"a claim is held by one", oneClaim},
+		{"due tokens", dueTokens},
+		{"tokens of other keys", otherKeys},
+		{"oauth states", oauthStates},
+		{"a state is taken by one", oneTaker},
 		{"round trip of sync states", roundTripSyncStates},
 		{"round trip of settings", roundTripSettings},
 		{"round trip of audit entries", roundTripAudit},

@@ -6,7 +6,7 @@ ALTER TABLE tokens ADD COLUMN grant_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE tokens ADD COLUMN grant_info TEXT NOT NULL DEFAULT 'null';
 
 CREATE UNIQUE INDEX tokens_grant ON tokens (tenant, grant_key) WHERE grant_key <> '';
-CREATE INDEX tokens_due ON tokens (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX tokens_due ON tokens (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX tokens_id ON tokens (id);
 
 -- A state is found by its id alone, a hash of what the browser carries.
