@@ -207,11 +207,11 @@ func TestNoSecretAnywhere(t *testing.T) {
 	call("the metrics", "GET", "/metrics", nil)
 	call("answers", "POST", "/api/connections/revoke", map[string]any{"connectionId": id, "reason": "over"})
 	call("the audit log", "GET", "/api/audit?limit=200", nil)
-	store(t, w, cfg.DataDir)
+	addFiles(t, w, cfg.DataDir)
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	store(t, w, cfg.DataDir)
+	addFiles(t, w, cfg.DataDir)
 	delete(w.seen, "(given)")
 	if len(w.secrets) < 20 {
 		t.Errorf("only %d secrets were met", len(w.secrets))
@@ -219,8 +219,8 @@ func TestNoSecretAnywhere(t *testing.T) {
 	w.judge(t)
 }
 
-// store adds every byte of the files of the store.
-func store(t *testing.T, w *witness, dir string) {
+// addFiles adds every byte of the files of the store.
+func addFiles(t *testing.T, w *witness, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) == 0 {
