@@ -7,7 +7,7 @@ TESTFLAGS ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build quickstart test race lint generate check-generated fuzz bench clean
+.PHONY: help build quickstart test race lint generate check-generated fuzz storm bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	      if [ $$try = 3 ] || grep -q 'Failing input' $$log || ! grep -q '^    context deadline exceeded$$' $$log; then cat $$log; exit 1; fi; \
 	    done; \
 	  done; done
+
+storm: ## Run 1,000 callers in 3 processes on one rotating grant for a minute, and again with kill -9
+	@UCF_STORM=60s $(GO) test -count=1 -run '^TestStorm$$' -v ./internal/app
 
 bench: build ## Measure against baselines in the same run
 	@$(GO) run ./internal/bench -ucf bin/ucf
