@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,6 +140,7 @@ type listing[T any] struct {
 	name        string
 	cursor      Cursor
 	limit       int
+	most        int     // the largest limit, [MaxLimit] if zero
 	query       []any   // what the cursor is bound to
 	text        []Fault // parameters (as field and value) that must be sound text
 	unsupported string  // why the query cannot be answered, if so
@@ -148,8 +150,8 @@ type listing[T any] struct {
 // check returns what is wrong with the listing before anything is asked.
 func (l listing[T]) check(def *Definition) error {
 	var faults []Fault
-	if l.limit < 1 || l.limit > MaxLimit {
-		faults = append(faults, Fault{"limit", fmt.Sprintf("must be between 1 and %d, not %d", MaxLimit, l.limit)})
+	if most := cmp.Or(l.most, MaxLimit); l.limit < 1 || l.limit > most {
+		faults = append(faults, Fault{"limit", fmt.Sprintf("must be between 1 and %d, not %d", most, l.limit)})
 	}
 	for _, t := range l.text {
 		if t.Message == "" {

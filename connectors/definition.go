@@ -39,6 +39,10 @@ type Definition struct {
 	// Filters are the item filters that the driver honours: [CapUpdatedAfter], [CapQuery].
 	Filters []string
 
+	// PerContainer says that the driver lists the items of one container at a time. A [Conn] that is asked for the
+	// items of all goes through its containers; only a query reaches the driver without one.
+	PerContainer bool
+
 	// Expand turns shorthand fields of a raw configuration (a DSN) into others before it is checked. It may be nil,
 	// changes its argument only by returning another map, and makes no request.
 	Expand func(raw map[string]any) (map[string]any, []Fault)

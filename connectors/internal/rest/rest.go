@@ -46,6 +46,8 @@ type Client struct {
 	Secrets []connectors.Secret
 	// Now tells the time for waits that are given as a date; nil for time.Now.
 	Now func() time.Time
+
+	notices notices
 }
 
 // Answer is what the system answered. Body is empty where it could not be read.
@@ -124,6 +126,7 @@ func (c *Client) do(req *http.Request, out any) (http.Header, error) {
 		return nil, err
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
+	c.note(req, a.Header)
 	if err := c.judge(a); err != nil {
 		return nil, err
 	}
