@@ -33,6 +33,7 @@ type Conn struct {
 	containers ContainerLister
 	items      ItemLister
 	comments   CommentLister
+	walk       *walk // over all containers, for a driver that lists the items of one at a time
 	close      func() error
 }
 
@@ -57,6 +58,9 @@ func Open(o Options) (*Conn, error) {
 	c.containers, _ = d.(ContainerLister)
 	c.items, _ = d.(ItemLister)
 	c.comments, _ = d.(CommentLister)
+	if def.PerContainer && c.containers != nil && c.items != nil {
+		c.walk = &walk{containers: c.containers, items: c.items, now: o.Now}
+	}
 	return c, nil
 }
 
@@ -103,6 +107,9 @@ func (c *Conn) Items(ctx context.Context, q ItemQuery) (Page[Item], error) {
 	if c.items != nil {
 		op.list = func(cur Cursor) (Page[Item], error) {
 			q.Cursor = cur
+			if c.walks(q) {
+				return c.walk.list(ctx, q)
+			}
 			return c.items.ListItems(ctx, q)
 		}
 	}
@@ -124,6 +131,9 @@ func (c *Conn) Comments(ctx context.Context, q CommentQuery) (Page[Comment], err
 	}
 	return run(c, op)
 }
+
+// walks reports whether a listing of items goes through all containers.
+func (c *Conn) walks(q ItemQuery) bool { return c.walk != nil && q.ContainerID == "" && q.Query == "" }
 
 func (c *Conn) unsupportedFilter(q ItemQuery) string {
 	switch {

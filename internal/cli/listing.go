@@ -22,6 +22,7 @@ type listOptions struct {
 	given
 	limit, pageSize int
 	all, raw        bool
+	dryRun          bool
 	cursor          string
 }
 
@@ -33,6 +34,7 @@ func (o *listOptions) flags(cmd *cobra.Command) {
 	f.IntVar(&o.pageSize, "page-size", connectors.MaxLimit, "how many to ask for at a time, `N` from 1 to 200")
 	f.StringVar(&o.cursor, "cursor", "", "where to go on: the `NEXT` of an earlier listing")
 	f.BoolVar(&o.raw, "raw", false, "add the provider's own objects (with -o json, yaml or ndjson)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "list nothing; tell what the listing costs")
 	cmd.MarkFlagsMutuallyExclusive("limit", "all")
 }
 
@@ -92,6 +94,11 @@ func (c *commandLine) containersCmd() *cobra.Command {
 		Example:           "  ucf containers jira\n  ucf containers postgres --all -o ndjson",
 		ValidArgsFunction: c.completeConnectors,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.dryRun {
+				return estimate(cmd.Context(), c, o, args[0], func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn) (connectors.Estimate, error) {
+					return s.EstimateContainers(ctx, t, service.ContainersIn{ListIn: in})
+				})
+			}
 			return list(c, o, args[0], containerView, encodeJSON[connectors.Container],
 				func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn, all bool, y func(connectors.Page[connectors.Container]) error) error {
 					return s.EachContainerPage(ctx, t, service.ContainersIn{ListIn: in}, all, y)
@@ -115,9 +122,17 @@ func (c *commandLine) itemsCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			asked := service.ItemsIn{ContainerID: container, UpdatedAfter: since, Query: query}
+			if o.dryRun {
+				return estimate(cmd.Context(), c, o, args[0], func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn) (connectors.Estimate, error) {
+					asked.ListIn = in
+					return s.EstimateItems(ctx, t, asked)
+				})
+			}
 			return list(c, o, args[0], c.itemView(args[0]), func(b []byte, it *connectors.Item) ([]byte, error) { return it.AppendJSON(b) },
 				func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn, all bool, y func(connectors.Page[connectors.Item]) error) error {
-					return s.EachItemPage(ctx, t, service.ItemsIn{ListIn: in, ContainerID: container, UpdatedAfter: since, Query: query}, all, y)
+					asked.ListIn = in
+					return s.EachItemPage(ctx, t, asked, all, y)
 				}, cmd.Context())
 		},
 	}
@@ -139,6 +154,11 @@ func (c *commandLine) commentsCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if item == "" {
 				return usage("--item is needed: the item by id or by the key people use; see `ucf comments --help`")
+			}
+			if o.dryRun {
+				return estimate(cmd.Context(), c, o, args[0], func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn) (connectors.Estimate, error) {
+					return s.EstimateComments(ctx, t, service.CommentsIn{ListIn: in, ItemID: item})
+				})
 			}
 			return list(c, o, args[0], c.commentView, encodeJSON[connectors.Comment],
 				func(ctx context.Context, s *service.Service, t domain.Tenant, in service.ListIn, all bool, y func(connectors.Page[connectors.Comment]) error) error {
@@ -169,6 +189,43 @@ func list[T any](c *commandLine, o listOptions, connectorID string, v func([]T) 
 		return ask(ctx, s, t, in, all, yield)
 	}, out.page)
 	return out.end(err)
+}
+
+// estimate prints what a listing costs.
+func estimate(ctx context.Context, c *commandLine, o listOptions, connectorID string, ask func(context.Context, *service.Service, domain.Tenant, service.ListIn) (connectors.Estimate, error)) error {
+	s, t, err := c.open()
+	if err != nil {
+		return err
+	}
+	in, err := c.in(s, o, connectorID)
+	if err != nil {
+		return err
+	}
+	e, err := ask(ctx, s, t, in)
+	if err != nil {
+		return err
+	}
+	if !o.all {
+		e = e.First(int64(o.limit))
+	}
+	return c.show(e, estimateView(e))
+}
+
+func estimateView(e connectors.Estimate) view {
+	number := func(n int64, exact bool) string {
+		switch {
+		case n == connectors.Unknown:
+			return "unknown"
+		case !exact:
+			return "about " + strconv.FormatInt(n, 10)
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	points := ""
+	if e.Points > 0 {
+		points = number(e.Points, e.Exact)
+	}
+	return view{head: []string{"ENTRIES", "REQUESTS", "POINTS"}, rows: [][]string{{number(e.Entries, e.Exact), number(e.Requests, e.Exact), points}}}
 }
 
 func containerView(list []connectors.Container) view {

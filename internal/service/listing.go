@@ -65,9 +65,53 @@ func (s *Service) Comments(ctx context.Context, t domain.Tenant, in CommentsIn) 
 	return page, err
 }
 
+// EstimateContainers tells what a listing of containers costs, without running it.
+func (s *Service) EstimateContainers(ctx context.Context, t domain.Tenant, in ContainersIn) (connectors.Estimate, error) {
+	return s.estimate(ctx, t, in.ListIn, func(c *connectors.Conn) (connectors.Estimate, error) {
+		return c.EstimateContainers(ctx, in.query())
+	})
+}
+
+// EstimateItems tells what a listing of items costs, without running it.
+func (s *Service) EstimateItems(ctx context.Context, t domain.Tenant, in ItemsIn) (connectors.Estimate, error) {
+	return s.estimate(ctx, t, in.ListIn, func(c *connectors.Conn) (connectors.Estimate, error) {
+		return c.EstimateItems(ctx, in.query())
+	})
+}
+
+// EstimateComments tells what a listing of comments costs, without running it.
+func (s *Service) EstimateComments(ctx context.Context, t domain.Tenant, in CommentsIn) (connectors.Estimate, error) {
+	return s.estimate(ctx, t, in.ListIn, func(c *connectors.Conn) (connectors.Estimate, error) {
+		return c.EstimateComments(ctx, in.query())
+	})
+}
+
+func (s *Service) estimate(ctx context.Context, t domain.Tenant, in ListIn, ask func(*connectors.Conn) (connectors.Estimate, error)) (e connectors.Estimate, err error) {
+	err = s.list(ctx, t, in, func(c *connectors.Conn, _ bool) error {
+		e, err = ask(c)
+		return err
+	})
+	return e, err
+}
+
+func (in ContainersIn) query() connectors.ContainerQuery {
+	return connectors.ContainerQuery{Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw}
+}
+
+func (in ItemsIn) query() connectors.ItemQuery {
+	return connectors.ItemQuery{
+		ContainerID: in.ContainerID, UpdatedAfter: in.UpdatedAfter, Query: in.Query,
+		Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw,
+	}
+}
+
+func (in CommentsIn) query() connectors.CommentQuery {
+	return connectors.CommentQuery{ItemID: in.ItemID, Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw}
+}
+
 // EachContainerPage hands over the page that in asks for, and with all every one after it.
 func (s *Service) EachContainerPage(ctx context.Context, t domain.Tenant, in ContainersIn, all bool, yield func(connectors.Page[connectors.Container]) error) error {
-	q := connectors.ContainerQuery{Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw}
+	q := in.query()
 	return s.list(ctx, t, in.ListIn, func(c *connectors.Conn, wide bool) error {
 		q.Wide = wide
 		if all {
@@ -79,10 +123,7 @@ func (s *Service) EachContainerPage(ctx context.Context, t domain.Tenant, in Con
 
 // EachItemPage hands over the page that in asks for, and with all every one after it.
 func (s *Service) EachItemPage(ctx context.Context, t domain.Tenant, in ItemsIn, all bool, yield func(connectors.Page[connectors.Item]) error) error {
-	q := connectors.ItemQuery{
-		ContainerID: in.ContainerID, UpdatedAfter: in.UpdatedAfter, Query: in.Query,
-		Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw,
-	}
+	q := in.query()
 	return s.list(ctx, t, in.ListIn, func(c *connectors.Conn, wide bool) error {
 		q.Wide = wide
 		if all {
@@ -94,7 +135,7 @@ func (s *Service) EachItemPage(ctx context.Context, t domain.Tenant, in ItemsIn,
 
 // EachCommentPage hands over the page that in asks for, and with all every one after it.
 func (s *Service) EachCommentPage(ctx context.Context, t domain.Tenant, in CommentsIn, all bool, yield func(connectors.Page[connectors.Comment]) error) error {
-	q := connectors.CommentQuery{ItemID: in.ItemID, Cursor: connectors.Cursor(in.Cursor), Limit: in.Limit, Raw: in.Raw}
+	q := in.query()
 	return s.list(ctx, t, in.ListIn, func(c *connectors.Conn, _ bool) error {
 		if all {
 			return drain(c.AllComments(ctx, q), yield)
