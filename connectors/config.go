@@ -32,7 +32,7 @@ func (d *Definition) ParseConfig(raw map[string]any) (Config, error) {
 			faults = append(faults, Fault{name, "unknown field; known are " + strings.Join(d.fieldNames(), ", ")})
 		}
 	}
-	c := Config{def: d, method: d.Auth[0], values: map[string]any{}}
+	c := Config{def: d, method: d.methodFor(raw), values: map[string]any{}}
 	if f := c.takeMethod(raw[authMethodField]); f != nil {
 		return Config{}, InvalidFields(append(faults, *f)...)
 	}
@@ -45,6 +45,18 @@ func (d *Definition) ParseConfig(raw map[string]any) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// methodFor returns the auth method of a configuration that names none: the first one that uses every field given, else
+// the default.
+func (d *Definition) methodFor(raw map[string]any) AuthMethod {
+	for _, m := range d.Auth {
+		foreign := func(f Field) bool { return !isAbsent(raw[f.Name]) && !f.usedBy(m.ID) }
+		if !slices.ContainsFunc(d.Fields, foreign) {
+			return m
+		}
+	}
+	return d.Auth[0]
 }
 
 func hasFault(faults []Fault, field string) bool {

@@ -182,8 +182,8 @@ type Env struct {
 	Config Config
 	// HTTP adds the credential, retries, keeps to the rate budget and refuses forbidden addresses.
 	HTTP *http.Client
-	// API is the address of the provider's API where the configuration's auth method is OAuth, without a slash at its
-	// end: the operator's, or the one that the token answer named. It is empty for other methods.
+	// API is the address of the provider's API where the configuration's auth method has one ([AuthMethod.APIProvider]),
+	// without a slash at its end: the operator's, or the one that the token answer named. It is empty for other methods.
 	API string
 	// Timeout bounds one request, zero for the driver's own bound. [Env.HTTP] keeps to it by itself.
 	Timeout time.Duration

@@ -107,6 +107,17 @@ type AuthMethod struct {
 	Secret string // the KindSecret field that is the credential
 	// OAuth is how the credential is got and renewed by OAuth 2.0; nil for all other methods.
 	OAuth *OAuth
+	// Via is the provider to whose API requests go, rather than to the configuration's own destination; nil for a
+	// method that goes there. A method with OAuth goes through its provider anyway.
+	Via *OAuthProvider
+}
+
+// APIProvider returns the provider to whose API requests go, nil where they go to the configuration's destination.
+func (m AuthMethod) APIProvider() *OAuthProvider {
+	if m.OAuth != nil {
+		return m.OAuth.Provider
+	}
+	return m.Via
 }
 
 // Method returns the auth method with that id.

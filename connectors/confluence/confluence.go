@@ -29,35 +29,8 @@ var Definition = connectors.Definition{
 	Summary: "Spaces, pages and comments of a Confluence Cloud site.",
 	Help:    help,
 
-	Fields: append([]connectors.Field{
-		{
-			Name: "base_url", Label: "Site address", Kind: connectors.KindURL, Required: true, Destination: true,
-			Help:    "The address of the Confluence site, without the path of a page; with or without /wiki.",
-			Example: "https://your-domain.atlassian.net",
-		},
-		{
-			Name: "api_email", Label: "E-mail", Kind: connectors.KindString, Required: true,
-			Help:    "The e-mail address of the Atlassian account that the API token belongs to.",
-			Example: "you@example.com", Methods: []string{atlassian.MethodAPIKey},
-		},
-		{
-			Name: "api_token", Label: "API token", Kind: connectors.KindSecret, Required: true,
-			Help:    "An API token without scopes, from https://id.atlassian.com/manage-profile/security/api-tokens.",
-			Methods: []string{atlassian.MethodAPIKey},
-		},
-	}, atlassian.OAuthFields()...),
-	Auth: []connectors.AuthMethod{
-		{
-			ID: atlassian.MethodAPIKey, Name: "API token", Scheme: connectors.SchemeBasic, User: "api_email", Secret: "api_token",
-			Help: "Create an API token without scopes at https://id.atlassian.com/manage-profile/security/api-tokens.",
-		},
-		{
-			ID: connectors.MethodOAuth, Name: "OAuth 2.0", Scheme: connectors.SchemeBearer, Secret: "access_token",
-			Help: "Log in at Atlassian in the browser, consent, and choose a site; `ucf connect confluence` leads there.",
-			OAuth: atlassian.Confluence.OAuth("read:space:confluence", "read:page:confluence", "read:comment:confluence",
-				"search:confluence", "read:confluence-user", "read:me"),
-		},
-	},
+	Fields: atlassian.Confluence.Fields(),
+	Auth:   atlassian.Confluence.Auth("read:space:confluence", "read:page:confluence", "read:comment:confluence", "search:confluence", "read:confluence-user", "read:me"),
 
 	Container: "space",
 	Item:      "page",
@@ -86,8 +59,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		Judge: atlassian.Judge("Confluence", method), Faults: atlassian.Faults, Secrets: atlassian.SecretsOf(env.Config),
 		Forbidden: "Give the account access to Confluence and permission to view the space, or connect with another one",
 	}
-	if method == connectors.MethodOAuth {
-		d.gateway = atlassian.Confluence.Gateway(env)
+	if d.gateway = atlassian.Confluence.Gateway(env); d.gateway != nil {
 		d.api.Find, d.api.AddressField, d.sent = d.gateway.Find, atlassian.APISetting, env.API
 	}
 	return d, nil

@@ -32,17 +32,9 @@ func newFake() http.Handler {
 func suite() connectortest.Suite {
 	return connectortest.Suite{
 		Definition: &Definition,
-		Config: func(method, address string) map[string]any {
-			if method == connectors.MethodOAuth {
-				return map[string]any{
-					"auth_method": method, "base_url": atlassiantest.SiteURL, "access_token": atlassiantest.Token,
-					"refresh_token": "refresh-" + atlassiantest.Token, "client_secret": "client-secret-of-the-app",
-				}
-			}
-			return keyConfig(address)
-		},
-		Handler: newFake(),
-		Sites:   []string{atlassiantest.CloudID, atlassiantest.OtherCloudID},
+		Config:     atlassiantest.Config,
+		Handler:    newFake(),
+		Sites:      []string{atlassiantest.CloudID, atlassiantest.OtherCloudID},
 		Skip: []connectortest.Skip{
 			{Rows: "discover/wrong_array", Reason: "an empty list is the answer for a grant that reaches no site"},
 		},

@@ -121,9 +121,9 @@ func (l *lab) env(c connectors.Config) connectors.Env {
 	}
 }
 
-// api returns the address of the provider's API, empty where the configuration's method is not OAuth.
+// api returns the address of the provider's API, empty where the configuration's method has none.
 func (l *lab) api(c connectors.Config) string {
-	if c.AuthMethod().OAuth == nil {
+	if c.AuthMethod().APIProvider() == nil {
 		return ""
 	}
 	return l.address()

@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 
@@ -15,9 +16,11 @@ type serverInfo struct {
 	ServerTitle    string `json:"serverTitle"`
 }
 
-// user is an account; nil pointers of it stand for nobody.
+// user is an account; nil pointers of it stand for nobody. Server and Data Center know it by key and name.
 type user struct {
 	AccountID   string `json:"accountId"`
+	Key         string `json:"key"`
+	Name        string `json:"name"`
 	DisplayName string `json:"displayName"`
 	Active      *bool  `json:"active"`
 }
@@ -31,11 +34,14 @@ func (u *user) name() any {
 }
 
 func (u *user) id() any {
-	if u == nil || u.AccountID == "" {
+	if u == nil || u.ident() == "" {
 		return nil
 	}
-	return u.AccountID
+	return u.ident()
 }
+
+// ident returns what identifies the account, "" where nothing does.
+func (u *user) ident() string { return cmp.Or(u.AccountID, u.Key, u.Name) }
 
 // named is anything of which only the name counts.
 type named struct {
@@ -91,6 +97,7 @@ type searchRequest struct {
 	NextPageToken string   `json:"nextPageToken,omitempty"`
 	MaxResults    int      `json:"maxResults"`
 	Fields        []string `json:"fields"`
+	Expand        string   `json:"expand,omitempty"`
 }
 
 // searchPage is one page of the issue search. StartAt and Total are what the removed search had instead of a token.
@@ -124,6 +131,21 @@ type issue struct {
 	ID     string      `json:"id"`
 	Key    string      `json:"key"`
 	Fields issueFields `json:"fields"`
+
+	Changelog *counted `json:"changelog"`
+}
+
+// counted is a list of which only its length counts.
+type counted struct {
+	Total *int64 `json:"total"`
+}
+
+// value returns the length, nil where Jira does not tell.
+func (c *counted) value() any {
+	if c == nil || c.Total == nil {
+		return nil
+	}
+	return *c.Total
 }
 
 type issueFields struct {
@@ -145,13 +167,16 @@ type issueFields struct {
 	DueDate     *string         `json:"duedate"`
 	Creator     *user           `json:"creator"`
 	Parent      *keyed          `json:"parent"`
+	Worklog     *counted        `json:"worklog"`
+
+	ArchivedDate *string `json:"archiveddate"`
 }
 
 // fieldNames are the fields that an item is made of.
 var fieldNames = []string{"summary", "project", "status", "issuetype", "priority", "assignee", "reporter", "created", "updated"}
 
 // wideFieldNames are the further fields of a wide listing.
-var wideFieldNames = []string{"description", "labels", "components", "fixVersions", "resolution", "duedate", "creator", "parent"}
+var wideFieldNames = []string{"description", "labels", "components", "fixVersions", "resolution", "duedate", "creator", "parent", "worklog"}
 
 // fieldsFor returns the fields to ask for.
 func fieldsFor(q connectors.ItemQuery) []string {
@@ -162,6 +187,14 @@ func fieldsFor(q connectors.ItemQuery) []string {
 		return slices.Concat(fieldNames, wideFieldNames)
 	}
 	return fieldNames
+}
+
+// expandFor returns what to ask for beside the fields.
+func expandFor(q connectors.ItemQuery) string {
+	if q.Wide {
+		return "changelog"
+	}
+	return ""
 }
 
 // comment is a comment on an issue.

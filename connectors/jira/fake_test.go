@@ -34,6 +34,7 @@ func newFake() *fake {
 	}
 	f.comments["10003"] = []string{"501", "502", "503", "504"}
 	f.comments["10004"] = []string{"505"}
+	f.serveVersion2()
 	f.HandleFunc("GET "+serverInfoPath, func(w http.ResponseWriter, _ *http.Request) { send(w, 200, cloudInfo) })
 	f.handle("GET "+myselfPath, func(w http.ResponseWriter, _ *http.Request) { send(w, 200, me) })
 	f.handle("GET "+projectsPath, f.searchProjects)

@@ -24,13 +24,19 @@ const (
 
 // jqlFor returns the JQL of a listing.
 func jqlFor(q connectors.ItemQuery) (string, error) {
-	where, order, fault := splitOrder(q.Query)
+	where, order, err := clauses(q)
+	return where + " ORDER BY " + order, err
+}
+
+// clauses returns the restriction and the order of a listing.
+func clauses(q connectors.ItemQuery) (where, order string, err error) {
+	own, order, fault := splitOrder(q.Query)
 	if fault != "" {
-		return "", connectors.InvalidFields(connectors.Fault{Field: "query", Message: fault})
+		return "", "", connectors.InvalidFields(connectors.Fault{Field: "query", Message: fault})
 	}
 	var terms []string
-	if where != "" {
-		terms = append(terms, "("+where+")")
+	if own != "" {
+		terms = append(terms, "("+own+")")
 	}
 	if q.ContainerID != "" {
 		terms = append(terms, "project = "+quote(q.ContainerID))
@@ -48,7 +54,7 @@ func jqlFor(q connectors.ItemQuery) (string, error) {
 	if len(terms) == 0 {
 		terms = append(terms, everyIssue)
 	}
-	return strings.Join(terms, " AND ") + " ORDER BY " + order, nil
+	return strings.Join(terms, " AND "), order, nil
 }
 
 // quote returns s as a JQL string.

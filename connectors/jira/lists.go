@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -18,11 +19,7 @@ import (
 // ListContainers returns live projects that the account may see, by key.
 func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery) (connectors.Page[connectors.Container], error) {
 	var page connectors.Page[connectors.Container]
-	query := url.Values{"orderBy": {"key"}, "expand": {"lead"}}
-	if q.Wide || q.Raw {
-		query.Set("expand", "description,lead,url")
-	}
-	entries, next, err := d.page(ctx, listing{"/rest/api/3/project/search", query, q.Limit}, q.Cursor)
+	entries, next, err := d.projects(ctx, q)
 	if err == nil && next == "" && len(entries) == 0 {
 		err = d.vouch(ctx, q.Cursor != "")
 	}
@@ -38,6 +35,19 @@ func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery
 		page.Items = append(page.Items, c)
 	}
 	return page, nil
+}
+
+// projects asks for one page of projects.
+func (d *Driver) projects(ctx context.Context, q connectors.ContainerQuery) ([]json.RawMessage, connectors.Cursor, error) {
+	query := url.Values{"expand": {"lead"}}
+	if q.Wide || q.Raw {
+		query.Set("expand", "description,lead,url")
+	}
+	if d.server {
+		return d.serverProjects(ctx, query, q)
+	}
+	query.Set("orderBy", "key")
+	return d.page(ctx, listing{d.path("project", "search"), query, q.Limit}, q.Cursor)
 }
 
 func (d *Driver) container(raw json.RawMessage, q connectors.ContainerQuery) (connectors.Container, error) {
@@ -67,31 +77,45 @@ func (d *Driver) container(raw json.RawMessage, q connectors.ContainerQuery) (co
 }
 
 // ListItems returns issues that the account may see: in the order of the query, else of their creation, or of their
-// change when only changed ones are asked for. A page may be empty and not the last. Jira forgets the position of a
+// change when only changed ones are asked for. A page may be empty and not the last. Jira Cloud forgets the position of a
 // listing after 7 days.
 func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
 	var page connectors.Page[connectors.Item]
 	if q.ContainerID != "" && !isName(q.ContainerID) {
 		return page, noProject(nil, q.ContainerID)
 	}
-	at, err := parsePlace(q.Cursor)
+	issues, next, err := d.issues(ctx, q)
 	if err != nil {
 		return page, err
 	}
-	found, err := d.search(ctx, q, at)
-	if err != nil {
+	if page.Items, err = d.items(issues, q); err != nil {
 		return page, err
 	}
-	if page.Items, err = d.items(found.Issues, q); err != nil {
-		return page, err
-	}
-	if page.Next, err = d.behind(at, found); err != nil {
-		return page, err
-	}
-	if page.Next == "" && len(found.Issues) == 0 {
+	page.Next = next
+	if next == "" && len(issues) == 0 {
 		return page, d.vouch(ctx, q.Cursor != "")
 	}
 	return page, nil
+}
+
+// issues asks for one page of issues.
+func (d *Driver) issues(ctx context.Context, q connectors.ItemQuery) ([]json.RawMessage, connectors.Cursor, error) {
+	if d.server {
+		return d.serverIssues(ctx, q)
+	}
+	at, err := parsePlace(q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := d.search(ctx, q, at)
+	if err != nil {
+		return nil, "", err
+	}
+	next, err := d.behind(at, found)
+	if err != nil || q.UpdatedAfter.IsZero() {
+		return found.Issues, next, err
+	}
+	return d.changes(at, found, next)
 }
 
 // items returns what was found, without what the search brought up beyond what was asked.
@@ -141,6 +165,7 @@ func (d *Driver) item(raw json.RawMessage, q connectors.ItemQuery) (connectors.I
 	}
 	if q.Wide {
 		it.Meta = append(it.Meta, f.wideMeta()...)
+		it.Meta = append(it.Meta, connectors.Attr{Name: "changelogCount", Value: is.Changelog.value()})
 	}
 	if q.Raw {
 		it.Raw = raw
@@ -174,6 +199,7 @@ func (f *issueFields) wideMeta() connectors.Meta {
 		{Name: "dueDate", Value: due},
 		{Name: "creator", Value: f.Creator.name()},
 		{Name: "parent", Value: f.Parent.value()},
+		{Name: "worklogCount", Value: f.Worklog.value()},
 	}
 }
 
@@ -183,9 +209,8 @@ func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 	if !isName(q.ItemID) {
 		return page, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", quote(q.ItemID))
 	}
-	path := rest.Path("rest", "api", "3", "issue", q.ItemID, "comment")
-	entries, next, err := d.page(ctx, listing{path, url.Values{"orderBy": {"created"}}, q.Limit}, q.Cursor)
-	if connectors.CodeOf(err) == connectors.NotFound {
+	entries, next, err := d.page(ctx, listing{d.path("issue", q.ItemID, "comment"), url.Values{"orderBy": {"created"}}, q.Limit}, q.Cursor)
+	if rest.StatusOf(err) == http.StatusNotFound {
 		return page, connectors.Wrap(connectors.NotFound, err, "Jira has no issue %s, or the account may not see it", quote(q.ItemID))
 	}
 	if err == nil && next == "" && len(entries) == 0 && q.Cursor != "" {

@@ -49,7 +49,8 @@ func TestByOAuth(t *testing.T) {
 			s := gatewaySite(t).on(gatewayPrefix+serverInfoPath, ok(cloudInfo)).on(gatewayPrefix+myselfPath, ok(me)).
 				on(gatewayPrefix+searchPath, searchBody("", issueJSON(7, april))).
 				on(gatewayPrefix+projectsPath, ok(`{"values":[],"isLast":true,"total":0}`)).
-				on(gatewayPrefix+"/rest/api/3/issue/PAY-7/comment", ok(`{"comments":[],"startAt":0,"maxResults":50,"total":0}`))
+				on(gatewayPrefix+"/rest/api/3/issue/7/comment", ok(noComments)).
+				on(gatewayPrefix+"/rest/api/3/issue/PAY-7/comment", ok(noComments))
 			if cloudID == nil {
 				s.on(resourcesPath, ok(atlassiantest.Resources))
 			}
@@ -112,7 +113,7 @@ func TestByOAuthRefusals(t *testing.T) {
 			func(s *site) {
 				s.on(gatewayPrefix+serverInfoPath, ok(cloudInfo)).on(gatewayPrefix+myselfPath, narrow)
 			},
-			connectors.Reauthorize, true, "the consent does not cover what Jira was asked for",
+			connectors.Reauthorize, true, "the scopes of the consent or token do not cover what Jira was asked for",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +130,7 @@ func TestByOAuthRefusals(t *testing.T) {
 
 // TestOtherSite expects a warning where the id and the address of a configuration name different sites.
 func TestOtherSite(t *testing.T) {
-	s := gatewaySite(t).on(gatewayPrefix+serverInfoPath, ok(cloudInfo)).on(gatewayPrefix+myselfPath, ok(me))
+	s := gatewaySite(t).on(gatewayPrefix+serverInfoPath, ok(cloudInfo)).on(gatewayPrefix+myselfPath, ok(me)).canaries(gatewayPrefix)
 	p, err := s.byOAuth(map[string]any{"base_url": atlassiantest.OtherURL, "cloud_id": atlassiantest.CloudID}).Probe(t.Context())
 	if err != nil || len(p.Warnings) != 1 || p.Warnings[0].Code != "other_site" || !strings.Contains(p.Warnings[0].Message, atlassiantest.SiteURL) {
 		t.Errorf("got %+v and error %v", p.Warnings, err)

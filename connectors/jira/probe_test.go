@@ -19,7 +19,7 @@ const (
 )
 
 func TestProbe(t *testing.T) {
-	s := newSite(t).on(serverInfoPath, ok(cloudInfo)).on(myselfPath, ok(me))
+	s := newSite(t).on(serverInfoPath, ok(cloudInfo)).on(myselfPath, ok(me)).canaries("")
 	got, err := s.driver().Probe(bg())
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestProbeOfRecordedSite(t *testing.T) {
-	s := newSite(t).on(serverInfoPath, ok(fixture(t, "jiracli-serverinfo.json"))).on(myselfPath, ok(fixture(t, "goatl-get-myselft.json")))
+	s := newSite(t).on(serverInfoPath, ok(fixture(t, "jiracli-serverinfo.json"))).on(myselfPath, ok(fixture(t, "goatl-get-myselft.json"))).canaries("")
 	got, err := s.driver().Probe(bg())
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +64,8 @@ func TestProbeRefusals(t *testing.T) {
 			s.on(serverInfoPath, status(404, webPage).with("Content-Type", "text/html")).on(olderInfo, status(404, webPage))
 		}, connectors.NotFound, "not a Jira site: base_url must be"},
 		{"not found", func(s *site) { s.on(serverInfoPath, status(404, `{}`)).on(olderInfo, status(404, `{}`)) }, connectors.NotFound, "not a Jira site"},
-		{"Data Center", func(s *site) { s.on(serverInfoPath, status(404, ``)).on(olderInfo, ok(oldInfo)) }, connectors.Unsupported, "Server or Data Center 9.12.1"},
-		{"Data Center with version 3", func(s *site) { s.on(serverInfoPath, ok(oldInfo)) }, connectors.Unsupported, "not support yet"},
+		{"Data Center", func(s *site) { s.on(serverInfoPath, status(404, ``)).on(olderInfo, ok(oldInfo)) }, connectors.InvalidRequest, "Server or Data Center 9.12.1: use personal_token"},
+		{"Data Center with version 3", func(s *site) { s.on(serverInfoPath, ok(oldInfo)) }, connectors.InvalidRequest, "use personal_token"},
 		{"another API", func(s *site) { s.on(serverInfoPath, ok(`{"hello":"world"}`)) }, connectors.ProviderError, "not a Jira site"},
 		{"another JSON", func(s *site) { s.on(serverInfoPath, ok(`[1]`)) }, connectors.ProviderError, "another shape"},
 		{"refused", func(s *site) {
@@ -111,7 +111,7 @@ func TestProbeWarnings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSite(t).on(serverInfoPath, ok(cloudInfo)).on(myselfPath, ok(tt.me))
+			s := newSite(t).on(serverInfoPath, ok(cloudInfo)).on(myselfPath, ok(tt.me)).canaries("")
 			got, err := s.driverAt(s.url, tt.now).Probe(bg())
 			if err != nil || codes(got.Warnings) != tt.want {
 				t.Errorf("got %q, %v, want %q", codes(got.Warnings), err, tt.want)

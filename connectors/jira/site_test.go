@@ -101,6 +101,14 @@ func (s *site) on(path string, replies ...reply) *site {
 	return s
 }
 
+const noComments = `{"comments":[],"startAt":0,"maxResults":50,"total":0}`
+
+// canaries has a site answer what a probe asks of the endpoints of listings: it has one project and no issue.
+func (s *site) canaries(prefix string) *site {
+	return s.on(prefix+projectsPath, ok(`{"values":[`+projectJSON("PAY")+`],"startAt":0,"isLast":true,"total":1}`)).
+		on(prefix+searchPath, ok(`{"issues":[],"isLast":true}`))
+}
+
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -175,6 +183,7 @@ var apiDocument = sync.OnceValues(func() (routers.Router, error) {
 // usedPaths are the paths that a driver may ask for, as the document writes them.
 var usedPaths = map[string]bool{
 	serverInfoPath: true, myselfPath: true, projectsPath: true, searchPath: true,
+	"/rest/api/3/issue/bulkfetch": true, "/rest/api/3/search/approximate-count": true,
 	"/rest/api/3/project/{projectIdOrKey}": true, "/rest/api/3/issue/{issueIdOrKey}/comment": true,
 }
 

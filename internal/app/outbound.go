@@ -44,10 +44,11 @@ func newOutbound(cfg *config.Config, o Options, observe func(transport.Attempt))
 func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	m := t.Config.AuthMethod()
 	field, address := t.Config.Destination()
-	if m.OAuth != nil {
+	named := b.named(t, address)
+	if m.APIProvider() != nil {
 		address = t.API
 	}
-	guard, err := b.guard(t.Tenant, b.named(t, address))
+	guard, err := b.guard(t.Tenant, named...)
 	if err != nil {
 		return connectors.Env{}, err
 	}
@@ -67,7 +68,7 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 
 // Signed implements [service.Outbound].
 func (b *outbound) Signed(t domain.Tenant, p *connectors.OAuthProvider, api string, source service.TokenSource) (*http.Client, error) {
-	guard, err := b.guard(t, b.operators(p, api))
+	guard, err := b.guard(t, b.operators(p, api)...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ const apiField = "instance_url"
 // above.
 func (b *outbound) Unsigned(t domain.Tenant, p *connectors.OAuthProvider) (*http.Client, error) {
 	address := b.apps[p.ID].AuthURL
-	guard, err := b.guard(t, b.operators(p, address))
+	guard, err := b.guard(t, b.operators(p, address)...)
 	if err != nil {
 		return nil, err
 	}
@@ -105,29 +106,31 @@ func (b *outbound) client(t domain.Tenant, guard *transport.Guard, o transport.O
 	return transport.NewClient(o)
 }
 
-// named returns the host that an operator named for a target, "" where nobody did: then it has to be a public one, or
-// on the allow-list.
-func (b *outbound) named(t service.Target, address string) string {
-	if m := t.Config.AuthMethod(); m.OAuth != nil {
-		if host := b.operators(m.OAuth.Provider, address); host != "" {
-			return host
-		}
+// named returns the hosts that an operator named for a target, none where nobody did: then it has to be a public one, or
+// on the allow-list. The site's own address counts beside that of the API it is reached through.
+func (b *outbound) named(t service.Target, address string) []string {
+	var hosts []string
+	if p := t.Config.AuthMethod().APIProvider(); p != nil {
+		hosts = b.operators(p, t.API)
 	}
 	if t.OperatorHost {
-		return hostOf(address)
+		if t.API != "" && len(hosts) == 0 {
+			address = t.API
+		}
+		hosts = append(hosts, hostOf(address))
 	}
-	return ""
+	return hosts
 }
 
-// operators returns the host of an address where it is one that the operator set for the provider, else "".
-func (b *outbound) operators(p *connectors.OAuthProvider, address string) string {
+// operators returns the host of an address where it is one that the operator set for the provider, else none.
+func (b *outbound) operators(p *connectors.OAuthProvider, address string) []string {
 	app := b.apps[p.ID]
 	for _, own := range []string{app.AuthURL, app.APIURL} {
 		if own != "" && hostOf(own) == hostOf(address) {
-			return hostOf(address)
+			return []string{hostOf(address)}
 		}
 	}
-	return ""
+	return nil
 }
 
 func checkHost(g *transport.Guard, field, address string) error {
@@ -152,12 +155,9 @@ func userOf(c connectors.Config, m connectors.AuthMethod) string {
 func requestID(ctx context.Context) string { return service.CallerOf(ctx).RequestID }
 
 // guard returns the guard for a tenant: it lets through public addresses, the hosts of UCF_ALLOW_HOSTS that are
-// everybody's or this tenant's, and the host that an operator named, if any.
-func (b *outbound) guard(t domain.Tenant, named string) (*transport.Guard, error) {
-	key := string(t)
-	if named != "" {
-		key += "|" + named
-	}
+// everybody's or this tenant's, and the hosts that an operator named, if any.
+func (b *outbound) guard(t domain.Tenant, named ...string) (*transport.Guard, error) {
+	key := strings.Join(append([]string{string(t)}, named...), "|")
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if g, ok := b.guards[key]; ok {
@@ -167,9 +167,9 @@ func (b *outbound) guard(t domain.Tenant, named string) (*transport.Guard, error
 	if err != nil {
 		return nil, err
 	}
-	if named != "" {
+	for _, host := range named {
 		// A host that may never be allowed is left to the guard's own check, which blames the field it stands in.
-		if with, err := g.With(named); err == nil {
+		if with, err := g.With(host); err == nil {
 			g = with
 		}
 	}

@@ -125,7 +125,7 @@ func (c *commandLine) connectMethod(ctx context.Context, s *service.Service, t d
 		return namedMethod(def, k.AuthMethod)
 	}
 	consent, hasConsent := methodOf(def, true)
-	if key, hasKey := methodOf(def, false); !hasConsent || hasKey && givesOnly(def, key, cfg) {
+	if key, given := keyOf(def, cfg); given || !hasConsent {
 		return key, nil
 	}
 	return consent, nil
@@ -137,6 +137,9 @@ func methodOfFlags(def *connectors.Definition, o connectOptions, cfg map[string]
 		return m, false, nil
 	}
 	m, found := methodOf(def, o.byConsent())
+	if o.byKey() {
+		m, _ = keyOf(def, cfg)
+	}
 	switch {
 	case !found && o.byConsent():
 		return m, false, connectors.Errorf(connectors.Unsupported, "%s does not connect by OAuth: --no-browser, --site and --scopes are not for it", def.Name)
@@ -170,11 +173,27 @@ func methodOf(def *connectors.Definition, oauth bool) (connectors.AuthMethod, bo
 	return def.Auth[i], true
 }
 
-// givesOnly reports whether a configuration holds a field that only this auth method has.
-func givesOnly(def *connectors.Definition, m connectors.AuthMethod, cfg map[string]any) bool {
-	return slices.ContainsFunc(def.Fields, func(f connectors.Field) bool {
-		return cfg[f.Name] != nil && slices.Equal(f.Methods, []string{m.ID})
-	})
+// keyOf returns the kind of key that a configuration holds fields of, the first kind where it holds none, and whether it
+// does.
+func keyOf(def *connectors.Definition, cfg map[string]any) (m connectors.AuthMethod, given bool) {
+	uses := func(m connectors.AuthMethod, field string) bool {
+		return slices.ContainsFunc(def.FieldsOf(m.ID), func(f connectors.Field) bool { return f.Name == field })
+	}
+	consent, _ := methodOf(def, true)
+	var own []string
+	for _, f := range def.Fields {
+		if cfg[f.Name] != nil && !f.Shorthand && len(f.Methods) > 0 && !uses(consent, f.Name) {
+			own = append(own, f.Name)
+		}
+	}
+	for _, m := range def.Auth {
+		foreign := func(field string) bool { return !uses(m, field) }
+		if m.OAuth == nil && !slices.ContainsFunc(own, foreign) {
+			return m, len(own) > 0
+		}
+	}
+	m, _ = methodOf(def, false)
+	return m, len(own) > 0
 }
 
 // showConnected tells who is connected to what.

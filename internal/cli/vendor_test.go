@@ -41,6 +41,12 @@ func (v *vendor) start(t *testing.T) *vendor {
 		i := strings.TrimPrefix(r.PathValue("cloud"), "cloud-")
 		fmt.Fprintf(w, `{"baseUrl":%q,"serverTitle":"Jira %s","version":"1","deploymentType":"Cloud","accountId":"account-1","displayName":"Priya Raman"}`, v.site(v.sites[int(i[0]-'1')]), i)
 	})
+	mux.HandleFunc("GET /api/ex/jira/{cloud}/rest/api/3/project/search", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"values":[],"startAt":0,"total":0,"isLast":true}`)
+	})
+	mux.HandleFunc("POST /api/ex/jira/{cloud}/rest/api/3/search/jql", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"issues":[],"isLast":true}`)
+	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	v.url = srv.URL

@@ -118,17 +118,17 @@ func (s *Service) provider(id string) *connectors.OAuthProvider {
 	return nil
 }
 
-// apiOf returns where the API of a configuration by OAuth is: where its grant says, else at the operator's address,
-// else where the configuration says.
+// apiOf returns where the API of a configuration is that reaches it through a provider: where its grant says, else at the
+// operator's address, else where the configuration says.
 func (s *Service) apiOf(cfg connectors.Config, g *domain.Grant) string {
-	m := cfg.AuthMethod()
-	if m.OAuth == nil {
+	provider := cfg.AuthMethod().APIProvider()
+	if provider == nil {
 		return ""
 	}
 	if g != nil && g.API != "" {
 		return g.API
 	}
-	if api := s.OAuth.Apps[m.OAuth.Provider.ID].APIURL; api != "" {
+	if api := s.OAuth.Apps[provider.ID].APIURL; api != "" {
 		return api
 	}
 	_, address := cfg.Destination()

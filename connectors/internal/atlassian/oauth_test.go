@@ -243,10 +243,10 @@ func gatewayFor(t *testing.T, api string, client *http.Client, raw map[string]an
 	t.Helper()
 	def := &connectors.Definition{
 		ID:     "sample",
-		Fields: append([]connectors.Field{{Name: "base_url", Kind: connectors.KindURL, Destination: true}}, OAuthFields()...),
-		Auth:   []connectors.AuthMethod{{ID: connectors.MethodOAuth}},
+		Fields: Jira.Fields(),
+		Auth:   Jira.Auth(),
 	}
-	raw["access_token"] = atlassiantest.Token
+	raw["auth_method"], raw["access_token"] = connectors.MethodOAuth, atlassiantest.Token
 	config, err := def.ParseConfig(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -256,9 +256,9 @@ func gatewayFor(t *testing.T, api string, client *http.Client, raw map[string]an
 
 // TestCloudIDIsOneSegment keeps an id from becoming a step to another path.
 func TestCloudIDIsOneSegment(t *testing.T) {
-	def := &connectors.Definition{ID: "sample", Fields: OAuthFields(), Auth: []connectors.AuthMethod{{ID: connectors.MethodOAuth}}}
+	def := &connectors.Definition{ID: "sample", Fields: Jira.Fields(), Auth: Jira.Auth()}
 	for _, id := range []string{"..", ".", "a/b", "a?b", "a%2fb", "", strings.Repeat("a", 65)} {
-		_, err := def.ParseConfig(map[string]any{"access_token": "x", "cloud_id": id})
+		_, err := def.ParseConfig(map[string]any{"auth_method": connectors.MethodOAuth, "base_url": "https://x", "access_token": "x", "cloud_id": id})
 		if (err == nil) != (id == "") {
 			t.Errorf("%q: got %v", id, err)
 		}
@@ -282,7 +282,9 @@ func TestJudge(t *testing.T) {
 		{"captcha", MethodAPIKey, 403, "AUTHENTICATION_DENIED", "", connectors.Reauthorize, false, "log in with a browser"},
 		{"token and scopes", MethodAPIKey, 401, "", atlassiantest.ScopeMismatch, connectors.Reauthorize, false, "api_email"},
 		{"access token", connectors.MethodOAuth, 401, "", `{"code":401,"message":"Unauthorized"}`, connectors.Reauthorize, false, "refused the access token"},
-		{"scopes", connectors.MethodOAuth, 401, "", atlassiantest.ScopeMismatch, connectors.Reauthorize, true, "consent does not cover"},
+		{"scopes", connectors.MethodOAuth, 401, "", atlassiantest.ScopeMismatch, connectors.Reauthorize, true, "do not cover"},
+		{"scopes of a token", MethodScoped, 401, "", atlassiantest.ScopeMismatch, connectors.Reauthorize, true, "do not cover"},
+		{"personal token", MethodPAT, 401, "", "", connectors.Reauthorize, false, "personal access token"},
 		{"forbidden", connectors.MethodOAuth, 403, "", "", "", false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,18 +14,24 @@ import (
 // loginReason is the header in which Jira and Confluence say what became of the credential, whatever the status.
 const loginReason = "X-Seraph-LoginReason"
 
+// refusals complete what is said of a refused credential, by auth method.
+var refusals = map[string]string{
+	MethodAPIKey: " refused the credential: check that api_email owns the token, and that api_token has not expired and has no scopes " +
+		"(with scopes it takes auth_method " + MethodScoped + "), then connect again",
+	MethodScoped:           " refused the credential: check that api_email owns the token, and that api_token has not expired and has scopes, then connect again",
+	MethodPAT:              " refused the personal access token: check that it has not expired or been revoked, then connect again",
+	connectors.MethodOAuth: " refused the access token: connect again",
+}
+
 // Judge returns what finds refused credentials in the answers of a system, for an auth method. A site can answer 200 to
 // those, as to anyone without a credential; and the gateway answers 401 where only the consent is too narrow.
 func Judge(system, method string) func(rest.Answer) *connectors.Error {
-	refused := " refused the credential: check that api_email owns the token, and that api_token has not expired and has no scopes, then connect again"
-	if method == connectors.MethodOAuth {
-		refused = " refused the access token: connect again"
-	}
+	refused := refusals[method]
 	return func(a rest.Answer) *connectors.Error {
 		reason := strings.ToUpper(strings.Join(a.Header.Values(loginReason), " "))
 		switch {
-		case a.Status == http.StatusUnauthorized && method == connectors.MethodOAuth && isNarrow(a.Body):
-			return connectors.Denied(nil, "the consent does not cover what %s was asked for: connect again with more scopes", system)
+		case a.Status == http.StatusUnauthorized && (method == connectors.MethodOAuth || method == MethodScoped) && isNarrow(a.Body):
+			return connectors.Denied(nil, "the scopes of the consent or token do not cover what %s was asked for: connect again with more scopes", system)
 		case strings.Contains(reason, "AUTHENTICATION_DENIED"):
 			return connectors.Errorf(connectors.Reauthorize,
 				"%s wants the account to log in with a browser first, after failed attempts: log in there, then connect again", system)

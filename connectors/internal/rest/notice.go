@@ -136,7 +136,14 @@ func (c *Client) Check(ctx context.Context, canaries ...Canary) ([]connectors.Wa
 }
 
 // IsGone reports whether err is the answer of an endpoint that was removed.
-func IsGone(err error) bool {
+func IsGone(err error) bool { return StatusOf(err) == http.StatusGone }
+
+// StatusOf returns the HTTP status of the answer that err stands for, 0 where it stands for none.
+func StatusOf(err error) int {
 	var e *connectors.Error
-	return errors.As(err, &e) && e.Details["status"] == http.StatusGone
+	if !errors.As(err, &e) {
+		return 0
+	}
+	status, _ := e.Details["status"].(int)
+	return status
 }
