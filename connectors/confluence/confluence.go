@@ -34,6 +34,7 @@ var Definition = connectors.Definition{
 
 	Container: "space",
 	Item:      "page",
+	Limits:    atlassian.Limits(),
 	Driver:    (*Driver)(nil),
 	New:       newDriver,
 }
