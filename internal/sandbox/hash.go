@@ -15,6 +15,10 @@ const (
 	domainSite
 	domainSpace
 	domainOrg
+	domainContent
+	domainModified
+	domainNote
+	domainStorage
 )
 
 // newRNG starts the stream of the thing numbered index within domain.

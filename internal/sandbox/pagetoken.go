@@ -55,6 +55,22 @@ func (t *pageTokens) open(token, jql string, now time.Time) (place, bool) {
 	return at, now.Sub(at.issued) <= tokenLife
 }
 
+// sealBytes makes a token of anything; openBytes returns it, or false as open does.
+func (t *pageTokens) sealBytes(b []byte, query string, now time.Time) string {
+	b = append(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), b...)
+	return base64.URLEncoding.EncodeToString(append(b, t.mac(b, query)...))
+}
+
+func (t *pageTokens) openBytes(token, query string, now time.Time) ([]byte, bool) {
+	b, err := base64.URLEncoding.Strict().DecodeString(token)
+	size := len(b) - macSize
+	if err != nil || size < 8 || !hmac.Equal(b[size:], t.mac(b[:size], query)) {
+		return nil, false
+	}
+	issued := time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	return b[8:size], now.Sub(issued) <= tokenLife
+}
+
 func (t *pageTokens) mac(b []byte, jql string) []byte {
 	h := hmac.New(sha256.New, t.key)
 	h.Write(b)

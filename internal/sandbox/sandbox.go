@@ -20,6 +20,8 @@ const (
 	MaxIssues   = 1_000_000_000
 	MaxComments = 1_000
 	MaxSites    = 5
+	MaxSpaces   = 1_000
+	MaxPages    = 10_000_000
 )
 
 // Defaults of Options.
@@ -27,6 +29,8 @@ const (
 	DefaultProjects = 5
 	DefaultIssues   = 1_000
 	DefaultComments = 3
+	DefaultSpaces   = 5
+	DefaultPages    = 200
 	DefaultSeed     = 1
 	DefaultEmail    = "you@example.com"
 	DefaultToken    = "sandbox"
@@ -37,7 +41,7 @@ const (
 	DefaultTokenTTL     = time.Hour
 )
 
-// None asks for no issues or no comments at all, where 0 asks for the default.
+// None asks for no issues, no pages or no comments at all, where 0 asks for the default.
 const None = -1
 
 // Options says what the sandbox holds. A zero field means its default.
@@ -46,9 +50,14 @@ type Options struct {
 	Projects int
 	// Issues is the number of issues in all projects together, up to MaxIssues or None, dealt out evenly.
 	Issues int
-	// Comments is the average number of comments of an issue, up to MaxComments or None. Issues have 0 to twice as
-	// many; the third issue of each project has 250, more than two pages.
+	// Comments is the average number of comments of an issue, a page and a blog post, up to MaxComments or None. They
+	// have 0 to twice as many; the third issue of each project and the third page of the first five spaces have 250.
 	Comments int
+	// Spaces is the number of Confluence spaces, 1 to MaxSpaces.
+	Spaces int
+	// Pages is the number of pages in all spaces together, up to MaxPages or None, dealt out evenly. For every ten
+	// there is a blog post. Some pages are archived, some are in the trash.
+	Pages int
 	// Seed decides all content, and which requests meet a fault that has a rate.
 	Seed uint64
 	// Faults are applied in the order given; see ParseFault.
@@ -196,6 +205,8 @@ func (o Options) withDefaults() Options {
 	o.Projects = cmp.Or(o.Projects, DefaultProjects)
 	o.Issues = cmp.Or(o.Issues, DefaultIssues)
 	o.Comments = cmp.Or(o.Comments, DefaultComments)
+	o.Spaces = cmp.Or(o.Spaces, DefaultSpaces)
+	o.Pages = cmp.Or(o.Pages, DefaultPages)
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
@@ -221,6 +232,8 @@ func (o Options) check() (*time.Location, error) {
 	bound("projects", o.Projects, 1, MaxProjects)
 	bound("issues", o.Issues, None, MaxIssues)
 	bound("comments", o.Comments, None, MaxComments)
+	bound("spaces", o.Spaces, 1, MaxSpaces)
+	bound("pages", o.Pages, None, MaxPages)
 	bound("sites", o.Sites, 1, MaxSites)
 	if o.TokenTTL < time.Second {
 		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
