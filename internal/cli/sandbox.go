@@ -20,6 +20,7 @@ import (
 type sandboxOptions struct {
 	listen                     string
 	projects, issues, comments int
+	spaces, pages              int
 	seed                       uint64
 	faults                     []string
 
@@ -50,7 +51,9 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&o.listen, "listen", sandboxListen, "loopback address to listen on")
 	f.IntVar(&o.projects, "projects", 5, "how many projects")
 	f.IntVar(&o.issues, "issues", 1000, "how many issues in all")
-	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, on average")
+	f.IntVar(&o.spaces, "spaces", 5, "how many Confluence spaces")
+	f.IntVar(&o.pages, "pages", 200, "how many Confluence pages in all; a tenth as many blog posts")
+	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue or a page, on average")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
 	o.oauthFlags(cmd)
@@ -73,6 +76,7 @@ func (o *sandboxOptions) oauthFlags(cmd *cobra.Command) {
 func (o *sandboxOptions) options() (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
+		Spaces: o.spaces, Pages: orNone(o.pages),
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
 	switch {

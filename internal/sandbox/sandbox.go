@@ -98,6 +98,7 @@ type Server struct {
 	handler   http.Handler
 	options   Options
 	providers []*provider
+	sites     []*site
 }
 
 // provider is an authorization server, as tests look at it.
@@ -128,7 +129,7 @@ func New(o Options) (*Server, error) {
 		s.jira.mount(router, front, s.prefix)
 		s.confluence.mount(router, front, s.prefix)
 	}
-	server := &Server{options: o}
+	server := &Server{options: o, sites: sites}
 	server.addAtlassian(router, people, sites)
 	server.addSalesforce(router, people)
 	server.handler = server.countSpends(layer.wrap(router))

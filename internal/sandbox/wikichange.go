@@ -91,3 +91,35 @@ func (c *wikiChanges) nextComment() int64 {
 	c.posted++
 	return firstPostedID + c.posted
 }
+
+// edit changes a content: it gets its next version, unless it is only moved to another state.
+func (w *wiki) edit(one content, change func(*content)) content {
+	return w.changes.setContent(one, func(one *content, at int64) {
+		before := one.status
+		change(one)
+		if one.status == before {
+			one.version, one.modified = one.version+1, at
+		}
+	})
+}
+
+// add makes a content.
+func (w *wiki) add(one content) content {
+	one.n = w.changes.nextContent(w.contents)
+	one.version = 1
+	return w.changes.setContent(one, func(one *content, at int64) { one.created, one.modified = at, at })
+}
+
+func (w *wiki) editComment(one comment) comment {
+	return w.changes.setComment(one, func(one *comment, at int64) { one.version, one.modified = one.version+1, at })
+}
+
+// deleteComment deletes a comment and the answers to it.
+func (w *wiki) deleteComment(one comment) {
+	for _, below := range w.commentsOf(one.content) {
+		if below.parent == one.id {
+			w.deleteComment(below)
+		}
+	}
+	w.changes.setComment(one, func(one *comment, _ int64) { one.gone = true })
+}
