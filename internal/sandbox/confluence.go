@@ -98,6 +98,8 @@ func (c *confluence) mountFirst(get func(path string, scopes [][]string, op wiki
 	get(confluenceUserPath+"/current", currentUserScopes, c.currentUser)
 	get(confluenceUserPath, currentUserScopes, c.showUser)
 	get(confluenceUserPath+"/bulk", currentUserScopes, c.firstUsersBulk)
+	get("/rest/api/search", searchWikiScopes, c.searchAll)
+	get("/rest/api/content/search", searchWikiScopes, c.searchContent)
 	get("/rest/api/content", removedWikiScopes, goneFirst)
 	get("/rest/api/content/{id}", removedWikiScopes, goneFirst)
 	get("/rest/api/content/{id}/child/comment", removedWikiScopes, goneFirst)

@@ -34,8 +34,12 @@ func (c *confluence) userLinks(r *wikiRequest, id string) map[string]string {
 
 // firstUser is a user as version 1 shows one.
 func (c *confluence) firstUser(r *wikiRequest, who account) map[string]any {
+	kind := who.kind
+	if kind == "customer" { // version 1 knows none
+		kind = ""
+	}
 	return map[string]any{
-		"type": "known", "accountId": who.id, "accountType": who.kind, "email": who.email, "publicName": who.name,
+		"type": "known", "accountId": who.id, "accountType": kind, "email": who.email, "publicName": who.name,
 		"displayName": who.name, "timeZone": who.zone, "profilePicture": picture(), "isExternalCollaborator": false, "isGuest": false,
 		"_expandable": map[string]string{"operations": "", "personalSpace": ""},
 		"_links":      map[string]string{"self": r.base + "/wiki/rest/api/user?accountId=" + url.QueryEscape(who.id)},
