@@ -69,6 +69,9 @@ func (w *wiki) countInto(c *Counts) {
 func (w *world) countInto(c *Counts) {
 	for i := range w.issues {
 		ref := w.at(i)
+		if w.isHidden(ref) {
+			continue
+		}
 		c.Issues++
 		c.IssueComments += int64(w.commentCount(ref))
 	}

@@ -83,7 +83,7 @@ func (p *pen) projectFull(b []byte, project int, expand map[string]bool) []byte 
 }
 
 func (p *pen) insight(b []byte, project int) []byte {
-	b = appendInt(b, `,"insight":{"totalIssueCount":`, p.count(project))
+	b = appendInt(b, `,"insight":{"totalIssueCount":`, p.visible(project))
 	if last, ok := p.lastUpdate(project); ok {
 		b = append(b, `,"lastIssueUpdateTime":`...)
 		b = p.appendTime(b, last)
@@ -218,7 +218,7 @@ func (j *jira) sortProjects(found []int, orderBy string) error {
 	case "name":
 		compare = func(a, b int) int { return strings.Compare(j.world.projectName(a), j.world.projectName(b)) }
 	case "issueCount":
-		compare = func(a, b int) int { return cmp.Compare(j.world.count(a), j.world.count(b)) }
+		compare = func(a, b int) int { return cmp.Compare(j.world.visible(a), j.world.visible(b)) }
 	case "lastIssueUpdatedDate":
 		compare = func(a, b int) int {
 			x, _ := j.world.lastUpdate(a)

@@ -77,7 +77,7 @@ func systemFields() []issueField {
 			return p.fill(b, pickOf(p, p.catalog.priorities).json)
 		}),
 		system("project", "Project", "project", func(p *pen, b []byte, ref issueRef) []byte {
-			return p.projectShort(b, ref.project)
+			return p.projectShort(b, p.projectOf(ref))
 		}),
 		system("description", "Description", "string", writeDescription),
 		system("assignee", "Assignee", "user", writeAssignee),
@@ -110,7 +110,10 @@ func systemFields() []issueField {
 	}
 }
 
-func writeSummary(p *pen, b []byte, _ issueRef) []byte {
+func writeSummary(p *pen, b []byte, ref issueRef) []byte {
+	if s, ok := p.state(ref); ok && s.summary != "" {
+		return appendString(b, s.summary)
+	}
 	b = append(b, '"')
 	b = p.summary(b)
 	return append(b, '"')
