@@ -19,6 +19,8 @@ const (
 	domainModified
 	domainNote
 	domainStorage
+	domainHistory
+	domainWorklog
 )
 
 // newRNG starts the stream of the thing numbered index within domain.

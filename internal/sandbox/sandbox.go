@@ -128,11 +128,12 @@ func New(o Options) (*Server, error) {
 		front := &siteDoor{prefix: s.prefix, email: o.Email, token: o.Token}
 		s.jira.mount(router, front, s.prefix)
 		s.confluence.mount(router, front, s.prefix)
+		router.handle(s.prefix+"/_edge/tenant_info", map[string]http.HandlerFunc{http.MethodGet: s.jira.tenantInfo(s.cloudID)})
 	}
 	server := &Server{options: o, sites: sites}
 	server.addAtlassian(router, people, sites)
 	server.addSalesforce(router, people)
-	server.handler = server.countSpends(layer.wrap(router))
+	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
 	return server, nil
 }
 
