@@ -126,6 +126,7 @@ func (j *jira) mount(r *router, door door, prefix string) {
 	}
 	handle("/serverInfo", noScope, (*jira).serverInfo, http.MethodGet)
 	handle("/myself", permission{scopes: userScopes}, (*jira).myself, http.MethodGet)
+	handle("/project", permission{scopes: projectScopes}, (*jira).listProjects, http.MethodGet)
 	handle("/project/search", permission{scopes: projectScopes}, (*jira).searchProjects, http.MethodGet)
 	handle("/project/{idOrKey}", permission{scopes: projectScopes}, (*jira).showProject, http.MethodGet)
 	handle("/search/jql", permission{scopes: searchScopes}, (*jira).search, http.MethodGet, http.MethodPost)

@@ -105,6 +105,26 @@ func (j *jira) showProject(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, func(b []byte) []byte { return p.projectFull(b, project, expand) })
 }
 
+// listProjects answers /project, which has no pages.
+func (j *jira) listProjects(w http.ResponseWriter, r *http.Request) {
+	all := j.world.keyOrder
+	if isAnonymous(r) {
+		all = nil
+	}
+	expand := commaSet(r.URL.Query()["expand"])
+	p := j.pen(r)
+	answerJSON(w, func(b []byte) []byte {
+		b = append(b, '[')
+		for i, project := range all {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = p.projectFull(b, project, expand)
+		}
+		return append(b, ']')
+	})
+}
+
 func (j *jira) searchProjects(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	startAt, err := intParam(query, "startAt", 0)
