@@ -98,9 +98,10 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 }
 
 func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
-	return &cobra.Command{
+	var center bool
+	cmd := &cobra.Command{
 		Use: "env", Short: "Print the variables that point ucf at the sandbox", Args: args(),
-		Example: "  eval \"$(ucf sandbox env)\"",
+		Example: "  eval \"$(ucf sandbox env)\"\n  eval \"$(ucf sandbox env --data-center)\"",
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkSandboxAddress(o.listen); err != nil {
 				return err
@@ -109,14 +110,20 @@ func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			lines := s.Env
+			if center {
+				lines = s.DataCenterEnv
+			}
 			var b strings.Builder
-			for _, kv := range s.Env("http://" + o.listen) {
+			for _, kv := range lines("http://" + o.listen) {
 				name, value, _ := strings.Cut(kv, "=")
 				fmt.Fprintf(&b, "export %s='%s'\n", name, value)
 			}
 			return c.write([]byte(b.String()))
 		},
 	}
+	cmd.Flags().BoolVar(&center, "data-center", false, "those of the sandbox's Jira and Confluence Data Center")
+	return cmd
 }
 
 func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {

@@ -34,6 +34,7 @@ type wikiSearch struct {
 	wiki     *wiki
 	query    *cqlQuery
 	archived bool // whether spaces in the archive are searched
+	shelved  bool // whether pages in the archive are
 	nothing  bool // whoever asks sees nothing
 }
 
@@ -43,12 +44,13 @@ func (s *wikiSearch) sees(f found) bool {
 
 // feeds are those of the contents and of the comments. The trash and the archive are not searched.
 func (s *wikiSearch) feeds() (*feed[content], *feed[comment]) {
+	states := map[string]bool{statusCurrent: true, statusArchived: s.shelved}
 	contents := s.wiki.list(&contentFilter{
-		status: map[string]bool{statusCurrent: true}, more: func(c content) bool { return s.sees(found{content: c}) },
+		status: states, more: func(c content) bool { return s.sees(found{content: c}) },
 	}, s.query.order)
 	notes := s.wiki.everyComment(s.query.order, func(one comment) bool {
 		of, ok := s.wiki.content(one.content)
-		return ok && of.status == statusCurrent && s.sees(found{content: of, note: &one})
+		return ok && states[of.status] && s.sees(found{content: of, note: &one})
 	})
 	if s.nothing {
 		contents.total, contents.extra, notes.total, notes.extra = 0, nil, 0, nil

@@ -36,6 +36,8 @@ const (
 	DefaultToken    = "sandbox"
 	DefaultTimeZone = "Europe/Berlin"
 
+	DefaultPersonalToken = "sandbox-pat"
+
 	DefaultClientID     = "sandbox-client"
 	DefaultClientSecret = "sandbox-secret"
 	DefaultTokenTTL     = time.Hour
@@ -67,6 +69,8 @@ type Options struct {
 	Now func() time.Time
 	// Email and Token are the accepted Basic credentials.
 	Email, Token string
+	// PersonalToken is the personal access token that the Data Center accepts.
+	PersonalToken string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
 	AccountTimeZone string
 	// Sites is the number of Atlassian sites, 1 to MaxSites: Acme at /acme, Globex at /globex, and so on.
@@ -92,7 +96,8 @@ type Options struct {
 }
 
 // Server answers for all providers, each below its own path prefix: /acme is an Atlassian site, /auth and /api are
-// Atlassian's authorization server and API, /salesforce is a Salesforce org. It is safe for concurrent use, holds
+// Atlassian's authorization server and API, /datacenter/jira and /datacenter/confluence are a Data Center with the
+// content of the first site, /salesforce is a Salesforce org. /control changes and counts what they hold. It is safe for concurrent use, holds
 // nothing that has to be closed, and forgets grants and tokens with itself.
 type Server struct {
 	handler   http.Handler
@@ -132,6 +137,9 @@ func New(o Options) (*Server, error) {
 	}
 	server := &Server{options: o, sites: sites}
 	server.addAtlassian(router, people, sites)
+	center := newDataCenter(o, sites[0])
+	center.mountJira(router)
+	center.mountConfluence(router)
 	server.addSalesforce(router, people)
 	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
 	return server, nil
@@ -203,6 +211,17 @@ func (s *Server) Env(baseURL string) []string {
 	}
 }
 
+// DataCenterEnv returns the lines that point ucf at the Jira and the Confluence of the sandbox's Data Center instead.
+func (s *Server) DataCenterEnv(baseURL string) []string {
+	base, o := strings.TrimRight(baseURL, "/"), s.options
+	return []string{
+		"UCF_JIRA_BASE_URL=" + base + dcJiraPrefix,
+		"UCF_JIRA_PERSONAL_TOKEN=" + o.PersonalToken,
+		"UCF_CONFLUENCE_BASE_URL=" + base + dcConfluencePrefix,
+		"UCF_CONFLUENCE_PERSONAL_TOKEN=" + o.PersonalToken,
+	}
+}
+
 func (o Options) withDefaults() Options {
 	o.Projects = cmp.Or(o.Projects, DefaultProjects)
 	o.Issues = cmp.Or(o.Issues, DefaultIssues)
@@ -212,6 +231,7 @@ func (o Options) withDefaults() Options {
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.PersonalToken = cmp.Or(o.PersonalToken, DefaultPersonalToken)
 	o.AccountTimeZone = cmp.Or(o.AccountTimeZone, DefaultTimeZone)
 	o.Sites = cmp.Or(o.Sites, 1)
 	o.ClientID = cmp.Or(o.ClientID, DefaultClientID)
