@@ -148,27 +148,16 @@ func (c *confluence) searchTurn(r *wikiRequest) (*searchTurn, error) {
 	if err = cmp.Or(err, startErr); err != nil {
 		return nil, err
 	}
-	t.size = min(size, searchPageCap)
+	most := searchPageCap
 	if strings.Contains(query.Get("expand"), "body.") {
-		t.size = min(size, searchBodyCap)
+		most = searchBodyCap
 	}
-	who := c.people[r.caller]
-	zone, err := time.LoadLocation(who.zone)
-	if err != nil {
+	t.size = min(size, most)
+	if t.search, err = c.searchOf(r, t.cql); err != nil {
 		return nil, err
 	}
-	compiler := &cqlCompiler{wiki: c.wiki, pen: c.pen(r), zone: zone, now: c.now(), caller: who.id}
-	q, err := compiler.compileCQL(t.cql)
-	if err != nil {
-		return nil, err
-	}
-	t.search = &wikiSearch{wiki: c.wiki, query: q, archived: query.Get("includeArchivedSpaces") == "true", nothing: isAnonymous(r.Request)}
 	if t.cursor == "" {
-		t.at = t.search.start(r.Context())
-		for t.at.Start < start && int64(t.at.Start) < t.at.Total && r.Context().Err() == nil {
-			_, t.at = t.search.page(r.Context(), t.at, min(searchSkipAtOnce, start-t.at.Start))
-		}
-		t.at.Start = start
+		t.at = t.search.skip(r.Context(), start)
 	} else {
 		b, ok := c.pages.openBytes(t.cursor, t.cql, c.now())
 		if !ok || json.Unmarshal(b, &t.at) != nil || c.faults.hits(faultExpireToken, r.Request) {
@@ -178,6 +167,28 @@ func (c *confluence) searchTurn(r *wikiRequest) (*searchTurn, error) {
 	t.empty = c.faults.hits(faultEmptyPage, r.Request)
 	t.repeat = !t.empty && c.faults.hits(faultRepeatToken, r.Request)
 	return t, nil
+}
+
+func (c *confluence) searchOf(r *wikiRequest, cql string) (*wikiSearch, error) {
+	who := c.people[r.caller]
+	zone, err := time.LoadLocation(who.zone)
+	if err != nil {
+		return nil, err
+	}
+	compiler := &cqlCompiler{wiki: c.wiki, pen: c.pen(r), zone: zone, now: c.now(), caller: who.id}
+	q, err := compiler.compileCQL(cql)
+	archived := r.URL.Query().Get("includeArchivedSpaces") == "true"
+	return &wikiSearch{wiki: c.wiki, query: q, archived: archived, nothing: isAnonymous(r.Request)}, err
+}
+
+// skip is the place after the first things.
+func (s *wikiSearch) skip(ctx context.Context, first int) searchPlace {
+	at := s.start(ctx)
+	for at.Start < first && int64(at.Start) < at.Total && ctx.Err() == nil {
+		_, at = s.page(ctx, at, min(searchSkipAtOnce, first-at.Start))
+	}
+	at.Start = first
+	return at
 }
 
 // next returns the cursor after a page, empty for the last.

@@ -174,7 +174,7 @@ func (s *Server) control() http.Handler {
 	}
 	mux.HandleFunc("GET "+controlPrefix+"/{site}/counts", func(w http.ResponseWriter, r *http.Request) {
 		if i := at(r); i >= 0 {
-			writeValue(w, http.StatusOK, s.Counts(i))
+			writeValue(w, http.StatusOK, s.sites[i].counts(r.Context()))
 			return
 		}
 		writeError(w, http.StatusNotFound, "There is no such site.")

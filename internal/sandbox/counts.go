@@ -21,18 +21,17 @@ type Counts struct {
 
 // Counts walks through all content of a site, the first of which is 0. It takes time with the size.
 func (s *Server) Counts(site int) Counts {
-	return s.sites[site].counts()
+	return s.sites[site].counts(context.Background())
 }
 
-func (s *site) counts() Counts {
+func (s *site) counts(ctx context.Context) Counts {
 	c := Counts{Projects: s.jira.world.projects(), Spaces: len(s.confluence.wiki.spaces)}
 	s.jira.world.countInto(&c)
-	s.confluence.wiki.countInto(&c)
+	s.confluence.wiki.countInto(ctx, &c)
 	return c
 }
 
-func (w *wiki) countInto(c *Counts) {
-	ctx := context.Background()
+func (w *wiki) countInto(ctx context.Context, c *Counts) {
 	for _, kind := range []struct {
 		name   string
 		status string

@@ -112,13 +112,10 @@ func (c *cqlCompiler) compileAll(nodes []jqlNode) ([]cqlTest, error) {
 }
 
 func (c *cqlCompiler) clause(clause *clauseNode) (cqlTest, error) {
+	if value, read := c.valueOf(clause.field); value != nil && clause.operator != "~" && clause.operator != "!~" {
+		return c.among(clause, value, read)
+	}
 	switch clause.field {
-	case "type":
-		return c.among(clause, func(f found) string { return f.kind() }, strings.ToLower)
-	case "space", "space.key":
-		return c.among(clause, func(f found) string { return strings.ToUpper(c.wiki.spaces[f.content.space].Key) }, strings.ToUpper)
-	case "id", "content":
-		return c.among(clause, func(f found) string { return strconv.FormatInt(c.wiki.foundID(f), 10) }, strings.TrimSpace)
 	case "creator":
 		return c.person(clause, func(f found) []int { return []int{f.author()} })
 	case "contributor":
@@ -128,18 +125,30 @@ func (c *cqlCompiler) clause(clause *clauseNode) (cqlTest, error) {
 	case "created":
 		return c.time(clause, found.created)
 	case "title":
-		if clause.operator != "~" && clause.operator != "!~" {
-			return c.among(clause, found.title, func(s string) string { return s })
-		}
 		return c.text(clause, found.title)
 	case "text", "sitesearch":
 		return c.text(clause, c.wholeText)
 	case "parent", "ancestor":
 		return c.above(clause)
-	case "label": // nothing in the sandbox has one
-		return c.among(clause, func(found) string { return "" }, func(s string) string { return "label " + s })
 	}
 	return nil, refusef("Could not parse cql : No field exists for name: %s", clause.written)
+}
+
+// valueOf returns what a field with few values holds, and how the values of a query are read; nil for other fields.
+func (c *cqlCompiler) valueOf(field string) (value func(found) string, read func(string) string) {
+	switch field {
+	case "type":
+		return found.kind, strings.ToLower
+	case "space", "space.key":
+		return func(f found) string { return strings.ToUpper(c.wiki.spaces[f.content.space].Key) }, strings.ToUpper
+	case "id", "content":
+		return func(f found) string { return strconv.FormatInt(c.wiki.foundID(f), 10) }, strings.TrimSpace
+	case "title":
+		return found.title, func(s string) string { return s }
+	case "label": // nothing in the sandbox has one
+		return func(found) string { return "" }, func(s string) string { return "label " + s }
+	}
+	return nil, nil
 }
 
 func (f found) author() int {

@@ -320,11 +320,8 @@ func (d *dataCenter) searchContents(whole bool) http.HandlerFunc {
 			writeFirstError(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		at := search.start(r.Context())
+		at := search.skip(r.Context(), page.start)
 		total := int(at.Total)
-		for at.Start < page.start && at.Start < total && r.Context().Err() == nil {
-			_, at = search.page(r.Context(), at, min(searchSkipAtOnce, page.start-at.Start))
-		}
 		list, at := search.page(r.Context(), at, page.limit)
 		view, expand := d.firstView(r), commaSet(r.URL.Query()["expand"])
 		results := []any{}

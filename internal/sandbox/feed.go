@@ -28,35 +28,41 @@ func (f *feed[T]) after(last T) {
 	f.extra = slices.DeleteFunc(f.extra, func(one T) bool { return f.compare(one, last) <= 0 })
 }
 
+// step is the way to the next position.
+func (f *feed[T]) step() int64 {
+	if f.descending {
+		return -1
+	}
+	return 1
+}
+
+// seek moves a position to the next thing of the base, and reports whether there is one. It ends early with ctx.
+func (f *feed[T]) seek(ctx context.Context, pos *int64) (one T, ok bool) {
+	for looked := 1; *pos >= 0 && *pos < f.total; looked++ {
+		if one, ok = f.at(*pos); ok {
+			return one, true
+		}
+		if *pos += f.step(); looked%4096 == 0 && ctx.Err() != nil {
+			break
+		}
+	}
+	return one, false
+}
+
 // page returns up to size things from a position of the base on, the position after them, and whether there is more.
 func (f *feed[T]) page(ctx context.Context, pos int64, size int) (found []T, next int64, more bool) {
-	step := int64(1)
-	if f.descending {
-		step = -1
-	}
 	found = []T{}
 	extra := f.extra
-	for looked := 0; ; looked++ {
-		if looked%4096 == 4095 && ctx.Err() != nil {
-			return found, pos, false
-		}
-		var one T
-		inside := pos >= 0 && pos < f.total
-		if inside {
-			var ok bool
-			if one, ok = f.at(pos); !ok {
-				pos += step
-				continue
-			}
-		}
-		if !inside && len(extra) == 0 {
+	for {
+		one, ok := f.seek(ctx, &pos)
+		if !ok && (len(extra) == 0 || ctx.Err() != nil) {
 			return found, pos, false
 		}
 		if len(found) == size {
 			return found, pos, true
 		}
-		if inside && (len(extra) == 0 || f.compare(one, extra[0]) <= 0) {
-			pos += step
+		if ok && (len(extra) == 0 || f.compare(one, extra[0]) <= 0) {
+			pos += f.step()
 		} else {
 			one, extra = extra[0], extra[1:]
 		}

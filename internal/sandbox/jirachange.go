@@ -35,9 +35,9 @@ type postedComment struct {
 
 // historyEntry is one change in an issue's changelog.
 type historyEntry struct {
-	author                        int
-	at                            int64
-	field, from, text, to, toText string
+	author              int
+	at                  int64
+	field, text, toText string
 }
 
 // jiraChanges is what was changed since the start. Each change happens at a later time than the one before.
@@ -77,7 +77,7 @@ func (w *world) moved(project int, number int64) (issueRef, bool) {
 }
 
 // change changes an issue at a later time than any before.
-func (w *world) change(ref issueRef, change func(s *issueState, at int64)) issueState {
+func (w *world) change(ref issueRef, change func(s *issueState, at int64)) {
 	c := w.changes
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,7 +92,6 @@ func (w *world) change(ref issueRef, change func(s *issueState, at int64)) issue
 	states = maps.Clone(states)
 	states[w.index(ref)] = s
 	c.byIndex.Store(&states)
-	return s
 }
 
 // hidden reports whether no search finds the issue any more.

@@ -187,7 +187,7 @@ type planPlace struct {
 
 // start is the place of the first result.
 func (pl *plan) start() planPlace {
-	if pl.order.descending && pl.picks == nil {
+	if pl.step() < 0 {
 		return planPlace{position: pl.until - 1}
 	}
 	return planPlace{position: pl.from}
@@ -214,11 +214,7 @@ func (pl *plan) changed(p *pen, at planPlace, states map[int64]issueState) []tim
 // next moves the place to the next issue that the positions have, and reports whether there is one. It looks at no
 // more than the budget allows.
 func (pl *plan) next(ctx context.Context, p *pen, at *planPlace, states map[int64]issueState, budget *int) (issueRef, bool) {
-	step := int64(1)
-	if pl.order.descending && pl.picks == nil {
-		step = -1
-	}
-	for ; pl.inside(at.position) && *budget > 0; at.position += step {
+	for ; pl.inside(at.position) && *budget > 0; at.position += pl.step() {
 		*budget--
 		if *budget%1024 == 0 && ctx.Err() != nil {
 			*budget = 0
@@ -235,6 +231,14 @@ func (pl *plan) next(ctx context.Context, p *pen, at *planPlace, states map[int6
 	return issueRef{}, false
 }
 
+// step is the way to the next position.
+func (pl *plan) step() int64 {
+	if pl.order.descending && pl.picks == nil {
+		return -1
+	}
+	return 1
+}
+
 func (pl *plan) inside(position int64) bool { return position >= pl.from && position < pl.until }
 
 // page returns up to size issues from a place on, the place after them, and whether there may be more.
@@ -246,16 +250,11 @@ func (pl *plan) page(ctx context.Context, p *pen, at planPlace, size int) (found
 		if !ok && (pl.inside(at.position) || len(changed) == 0) {
 			break // the budget is spent, or all is given
 		}
-		one := timed{ref, 0}
-		if ok {
-			one.updated = pl.world.updated(ref)
-		}
+		one := timed{ref, pl.world.updated(ref)}
 		if len(changed) > 0 && (!ok || pl.order.compareAt(pl.world, changed[0], one) < 0) {
 			one, changed = changed[0], changed[1:]
-		} else if pl.order.descending && pl.picks == nil {
-			at.position--
 		} else {
-			at.position++
+			at.position += pl.step()
 		}
 		found = append(found, one.ref)
 		at.given, at.last = true, one

@@ -270,22 +270,15 @@ func (f *contentFilter) accepts(w *wiki, c content) bool {
 // list is the feed of the contents that a filter accepts.
 func (w *wiki) list(f *contentFilter, o contentOrder) *feed[content] {
 	changed := w.changes.contents()
-	at := func(pos int64) (content, bool) {
-		n := pos
-		switch o.by {
-		case "modified-date":
-			n = w.ranked(pos)
-		case "title":
-			n = w.titled(pos)
-		}
-		if _, is := changed[n]; is || !f.acceptsShape(w.shapeOf(n)) {
+	one := &feed[content]{total: w.contents, descending: o.descending, compare: func(a, b content) int { return w.compare(o, a, b) }}
+	one.at = func(pos int64) (content, bool) {
+		n := w.placed(o, pos)
+		if isChanged(changed, n) || !f.acceptsShape(w.shapeOf(n)) {
 			return content{}, false
 		}
 		c := w.base(n)
 		return c, f.accepts(w, c)
 	}
-	compare := func(a, b content) int { return w.compare(o, a, b) }
-	one := &feed[content]{total: w.contents, at: at, descending: o.descending, compare: compare}
 	for _, c := range changed {
 		if f.accepts(w, c) {
 			one.extra = append(one.extra, c)
@@ -299,8 +292,19 @@ func (w *wiki) list(f *contentFilter, o contentOrder) *feed[content] {
 			}
 		}
 	}
-	slices.SortFunc(one.extra, compare)
+	slices.SortFunc(one.extra, one.compare)
 	return one
+}
+
+// placed is the number of the content at a place in an order.
+func (w *wiki) placed(o contentOrder, pos int64) int64 {
+	switch o.by {
+	case "modified-date":
+		return w.ranked(pos)
+	case "title":
+		return w.titled(pos)
+	}
+	return pos
 }
 
 func isChanged(changed map[int64]content, n int64) bool {
@@ -333,6 +337,5 @@ func (w *wiki) children(parent content) []content {
 
 // count walks through all that a filter accepts.
 func (w *wiki) count(ctx context.Context, f *contentFilter) int64 {
-	found, _, _ := w.list(f, contentOrder{by: "id"}).page(ctx, 0, int(w.contents)+len(w.changes.contents())+1)
-	return int64(len(found))
+	return w.list(f, contentOrder{by: "id"}).size(ctx)
 }

@@ -98,10 +98,10 @@ func TestCommentOrdersMatchSorting(t *testing.T) {
 				}
 			}
 			for i, c := range want {
-				switch {
-				case i%11 == 3:
+				switch i % 11 {
+				case 3:
 					w.editComment(c)
-				case i%11 == 7:
+				case 7:
 					w.deleteComment(c)
 				}
 			}

@@ -110,8 +110,8 @@ func (w *wiki) add(one content) content {
 	return w.changes.setContent(one, func(one *content, at int64) { one.created, one.modified = at, at })
 }
 
-func (w *wiki) editComment(one comment) comment {
-	return w.changes.setComment(one, func(one *comment, at int64) { one.version, one.modified = one.version+1, at })
+func (w *wiki) editComment(one comment) {
+	w.changes.setComment(one, func(one *comment, at int64) { one.version, one.modified = one.version+1, at })
 }
 
 // deleteComment deletes a comment and the answers to it.

@@ -219,39 +219,16 @@ func few(all []comment, o contentOrder, accepts func(comment) bool) *feed[commen
 func (w *wiki) everyComment(o contentOrder, accepts func(comment) bool) *feed[comment] {
 	changed, contents := w.changes.comments(), w.changes.contents()
 	listed := func(c comment) bool {
-		if !accepts(c) {
-			return false
-		}
-		s := shape{}
+		s := w.shapeOf(c.content)
 		if of, is := contents[c.content]; is {
 			s = of.shape
-		} else {
-			s = w.shapeOf(c.content)
 		}
-		return s.status == statusCurrent || s.status == statusArchived
+		return (s.status == statusCurrent || s.status == statusArchived) && accepts(c)
 	}
-	var extra []comment
-	for _, c := range w.crowds {
-		if _, is := changed[c.id]; !is {
-			extra = append(extra, c)
-		}
-	}
-	for _, c := range changed {
-		if !c.gone {
-			extra = append(extra, c)
-		}
-	}
-	f := few(extra, o, listed)
+	f := few(w.unplaced(changed), o, listed)
 	f.total = int64(len(w.bands.modified)) * w.contents
 	f.at = func(pos int64) (comment, bool) {
-		n, k := pos%w.contents, int(pos/w.contents)
-		switch o.by {
-		case "modified-date":
-			k = w.bands.modified[k]
-		case "created-date":
-		default: // by id: all comments of a content, then those of the next
-			n, k = pos/int64(len(w.bands.modified)), int(pos%int64(len(w.bands.modified)))
-		}
+		n, k := w.bands.at(o, pos, w.contents)
 		if k >= w.commentCount(n) || w.isCrowded(n) {
 			return comment{}, false
 		}
@@ -260,6 +237,34 @@ func (w *wiki) everyComment(o contentOrder, accepts func(comment) bool) *feed[co
 		return c, !is && listed(c)
 	}
 	return f
+}
+
+// at is the content and the number of the comment at a place in an order.
+func (b commentBands) at(o contentOrder, pos, contents int64) (n int64, k int) {
+	switch o.by {
+	case "modified-date":
+		return pos % contents, b.modified[pos/contents]
+	case "created-date":
+		return pos % contents, int(pos / contents)
+	}
+	each := int64(len(b.modified)) // all comments of a content, then those of the next
+	return pos / each, int(pos % each)
+}
+
+// unplaced are the comments that lie outside the bands: those of crowded contents, and those that were changed.
+func (w *wiki) unplaced(changed map[int64]comment) []comment {
+	var list []comment
+	for _, c := range w.crowds {
+		if _, is := changed[c.id]; !is {
+			list = append(list, c)
+		}
+	}
+	for _, c := range changed {
+		if !c.gone {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // isoTime writes a time as version 2 of the API does.

@@ -47,14 +47,24 @@ func (m wikiMarkup) blocks(node map[string]any, bullets string) string {
 // wikiMacros are the macros around the blocks of a node.
 var wikiMacros = map[string]string{"blockquote": "quote", "panel": "panel", "expand": "panel", "nestedExpand": "panel"}
 
+var wikiBullets = map[string]string{"bulletList": "*", "taskList": "*", "decisionList": "*", "orderedList": "#"}
+
+func (m wikiMarkup) macro(name string, node map[string]any) string {
+	start := "{" + name + "}\n"
+	if title := attribute(node, "title"); title != "" {
+		start = "{" + name + ":title=" + title + "}\n"
+	}
+	return start + m.blocks(node, "") + "{" + name + "}\n"
+}
+
 // block writes one node; bullets are those of the lists that it is in.
 func (m wikiMarkup) block(node map[string]any, bullets string) string {
 	kind, _ := node["type"].(string)
 	if macro, ok := wikiMacros[kind]; ok {
-		if title := attribute(node, "title"); title != "" {
-			return "{" + macro + ":title=" + title + "}\n" + m.blocks(node, "") + "{" + macro + "}\n"
-		}
-		return "{" + macro + "}\n" + m.blocks(node, "") + "{" + macro + "}\n"
+		return m.macro(macro, node)
+	}
+	if mark, ok := wikiBullets[kind]; ok {
+		return m.blocks(node, bullets+mark)
 	}
 	switch kind {
 	case "paragraph":
@@ -65,10 +75,6 @@ func (m wikiMarkup) block(node map[string]any, bullets string) string {
 		return "----\n"
 	case "codeBlock":
 		return m.code(node)
-	case "bulletList", "taskList", "decisionList":
-		return m.blocks(node, bullets+"*")
-	case "orderedList":
-		return m.blocks(node, bullets+"#")
 	case "listItem":
 		return bullets + " " + m.blocks(node, bullets)
 	case "taskItem", "decisionItem":
