@@ -36,12 +36,15 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sandbox", Short: "Run a local stand-in for the providers, for trying and for tests", Args: args(),
 		Long: "Run a local stand-in for Jira, Confluence and Salesforce, with the authorization servers of Atlassian and\n" +
-			"Salesforce. It is generated on the fly from a seed: the same seed gives the same sites, and a million issues take\n" +
-			"no memory. It knows the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are\n" +
-			"forgotten when it ends.\n\n" +
+			"Salesforce, and a Data Center of Atlassian's with the personal access token sandbox-pat. It is generated\n" +
+			"on the fly from a seed: the same seed gives the same sites, and a million issues take no memory. It knows\n" +
+			"the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are forgotten when it ends.\n\n" +
 			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, lost, cut, truncate, html,\n" +
 			"anonymous, repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
-			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.",
+			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.\n\n" +
+			"What a sandbox holds is counted at /control/acme/counts and changed, as people do meanwhile, by a POST such as\n" +
+			"/control/acme/issue/PAY-1/edit, …/move?to=OPS, …/archive or …/delete, and /control/acme/page/ID/edit, …/move?to=HR,\n" +
+			"…/archive, …/trash, …/restore, …/purge or …/comment?to=TEXT.",
 		Example: "  ucf sandbox\n  eval \"$(ucf sandbox env)\" && ucf items jira\n" +
 			"  ucf sandbox --sites 3 --token-ttl 5s\n" +
 			"  ucf sandbox --issues 1000000 --fault 429=0.1,retry-after=2 --fault latency=50ms",
@@ -131,7 +134,7 @@ func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := sandbox.New(opts)
+	s, err := sandbox.New(opts) //nolint:contextcheck // the handlers have the contexts of their requests
 	if err != nil {
 		return usage("%s", err.Error())
 	}

@@ -315,8 +315,6 @@ func (d *dataCenter) addComment(w http.ResponseWriter, r *http.Request) {
 		writeValue(w, http.StatusBadRequest, map[string]any{"errorMessages": []string{}, "errors": map[string]string{"comment": "Comment body can not be empty!"}})
 		return
 	}
-	j.world.postComment(ref, 0, paragraph(asked.Body))
-	s, _ := j.world.state(ref)
-	posted := j.pen(r).posted(nil, ref, s.comments[len(s.comments)-1])
+	posted := j.pen(r).posted(nil, ref, j.world.postComment(ref, 0, paragraph(asked.Body)))
 	writeValue(w, http.StatusCreated, d.translate(r, posted))
 }

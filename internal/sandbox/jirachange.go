@@ -171,13 +171,14 @@ func (w *world) moveIssue(ref issueRef, project int) {
 }
 
 // postComment adds a comment, which counts as an update of the issue.
-func (w *world) postComment(ref issueRef, author int, body string) {
+func (w *world) postComment(ref issueRef, author int, body string) (made postedComment) {
 	w.changes.mu.Lock()
 	w.changes.posted++
 	id := int64(firstPostedID) + w.changes.posted
 	w.changes.mu.Unlock()
 	w.change(ref, func(s *issueState, at int64) {
-		s.updated = at
-		s.comments = append(s.comments, postedComment{id: id, author: author, body: body, at: at})
+		made = postedComment{id: id, author: author, body: body, at: at}
+		s.updated, s.comments = at, append(s.comments, made)
 	})
+	return made
 }

@@ -15,27 +15,43 @@ func (j *jira) addComment(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Body json.RawMessage `json:"body"`
 	}
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBytes)).Decode(&asked)
-	if err != nil {
-		writeError(w, http.StatusBadRequest, messageBadPayload)
+	if !j.decode(w, r, &asked) {
 		return
 	}
 	body, ok := document(asked.Body)
 	if !ok {
-		writeValue(w, http.StatusBadRequest, map[string]any{
-			"errorMessages": []string{}, "errors": map[string]string{"comment": "Comment body is not valid!"},
-		})
+		refuseComment(w)
 		return
 	}
-	j.writePosted(w, r, ref, body)
+	made := j.world.postComment(ref, j.world.caller, body)
+	writeJSON(w, http.StatusCreated, j.pen(r).posted(nil, ref, made))
 }
 
-func (j *jira) writePosted(w http.ResponseWriter, r *http.Request, ref issueRef, body string) {
-	j.world.postComment(ref, j.world.caller, body)
-	s, _ := j.world.state(ref)
-	p := j.pen(r)
-	withBuffer(func(b []byte) []byte { return p.posted(b, ref, s.comments[len(s.comments)-1]) },
-		func(b []byte) { writeJSON(w, http.StatusCreated, b) })
+func refuseComment(w http.ResponseWriter) {
+	writeValue(w, http.StatusBadRequest, map[string]any{
+		"errorMessages": []string{}, "errors": map[string]string{"comment": "Comment body is not valid!"},
+	})
+}
+
+// addText makes a comment of a text, as version 2 of the API does, and answers with the text.
+func (j *jira) addText(w http.ResponseWriter, r *http.Request) {
+	ref, ok := j.issueOfPath(w, r)
+	if !ok {
+		return
+	}
+	var asked struct {
+		Body string `json:"body"`
+	}
+	if !j.decode(w, r, &asked) {
+		return
+	}
+	if asked.Body == "" {
+		refuseComment(w)
+		return
+	}
+	made := j.world.postComment(ref, j.world.caller, paragraph(asked.Body))
+	made.body = string(appendString(nil, asked.Body))
+	writeJSON(w, http.StatusCreated, j.pen(r).posted(nil, ref, made))
 }
 
 // document reads a document in the Atlassian Document Format that has something in it.

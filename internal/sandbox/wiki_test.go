@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -172,5 +173,34 @@ func TestWikiChanges(t *testing.T) {
 	}
 	if _, ok := w.comment(note.id); ok {
 		t.Error("the comment of a purged page is found")
+	}
+}
+
+// A million pages cost no memory, and a page at any depth costs the page.
+func TestAMillionPages(t *testing.T) {
+	w := testWiki(t, Options{Pages: 1_000_000, Spaces: 20, Comments: 3})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	f := w.list(&contentFilter{kind: kindPage, status: map[string]bool{statusCurrent: true}}, contentOrder{"modified-date", true})
+	looked := 0
+	at := f.at
+	f.at = func(pos int64) (content, bool) {
+		looked++
+		return at(pos)
+	}
+	found, _, more := f.page(t.Context(), 600_000, 250)
+	if len(found) != 250 || !more || looked > 400 {
+		t.Errorf("%d pages, more %v, looked at %d", len(found), more, looked)
+	}
+	notes := w.everyComment(contentOrder{"modified-date", true}, func(comment) bool { return true })
+	newest, _, _ := notes.page(t.Context(), notes.start(), 250)
+	if len(newest) != 250 {
+		t.Errorf("%d comments", len(newest))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
 	}
 }

@@ -73,6 +73,8 @@ const write = async (jira, issue) => {
   const after = await commentsOf(jira, issue.key);
   same('comments after one more', after.length, before + 1);
   same('the new comment', after.at(-1).id, made.id);
+  const text = await jira.issueComments.addComment({ issueIdOrKey: issue.key, body: 'a text' });
+  same('a comment by text', (await commentsOf(jira, issue.key)).at(-1).id, text.id);
   const newest = await searchAll(jira, 'project in (PAY, OPS, WEB, DATA, MOBILE) ORDER BY updated DESC', ['updated'], 5);
   same('the issue updated last', newest[0].id, issue.id);
 };
