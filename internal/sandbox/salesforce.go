@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +19,15 @@ type org struct {
 	users     []string // ids, by account
 	now       func() time.Time
 	used      atomic.Int64 // requests so far
+
+	seed    uint64
+	faults  *faultLayer
+	clock   func() time.Time // of the records
+	pod     string           // three characters of every id
+	objects []*sobject
+	byName  map[string]*sobject // in lower case
+	changes *overlay
+	cursors cursors
 }
 
 // orgName is what the org is called.
@@ -28,32 +36,24 @@ const orgName = "Acme (sandbox)"
 // dailyRequests is how many requests an org has in 24 hours.
 const dailyRequests = 100_000
 
-func newOrg(o Options, people []account) *org {
-	g := &org{id: salesforceID("00D", o.Seed, 0), people: people, now: o.OAuthNow}
+func newOrg(o Options, people []account, faults *faultLayer) *org {
+	g := &org{people: people, now: o.OAuthNow, seed: o.Seed, faults: faults, clock: orgClock(o), changes: newOverlay()}
+	g.fillOrg(o, g.clock())
+	g.id = g.object1("Organization").table.id(0)
 	for i := range people {
-		g.users = append(g.users, salesforceID("005", o.Seed, int64(i+1)))
+		g.users = append(g.users, g.object1("User").table.id(int64(i)))
 	}
 	return g
 }
 
-// salesforceID returns an id of 18 characters: the last three tell which of the others are capitals.
-func salesforceID(kind string, seed uint64, i int64) string {
-	const letters, check = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-	chance := newRNG(seed, domainOrg, i)
-	id := []byte(kind)
-	for len(id) < 15 {
-		id = append(id, letters[chance.below(len(letters))])
+// orgClock is the clock of the org's records. Unlike a site's it goes on from where it starts, since records can be
+// changed.
+func orgClock(o Options) func() time.Time {
+	if o.Now != nil {
+		return o.Now
 	}
-	for part := range slices.Chunk(slices.Clone(id), 5) {
-		capitals := 0
-		for bit, c := range part {
-			if c >= 'A' && c <= 'Z' {
-				capitals |= 1 << bit
-			}
-		}
-		id = append(id, check[capitals])
-	}
-	return string(id)
+	start, from := time.Now(), epoch(o.Seed)
+	return func() time.Time { return from.Add(time.Since(start)) }
 }
 
 // identity is the address that stands for a user.
@@ -78,6 +78,11 @@ func (g *org) mount(r *router) {
 	get(data+"/{version}", g.private(g.listResources))
 	get(data+"/{version}/limits", g.private(g.limits))
 	get(data+"/{version}/query", g.private(g.query))
+	get(data+"/{version}/queryAll", g.private(g.queryAll))
+	get(data+"/{version}/query/{locator}", g.private(g.queryMore))
+	get(data+"/{version}/queryAll/{locator}", g.private(g.queryMore))
+	get(data+"/{version}/sobjects", g.private(g.describeGlobal))
+	get(data+"/{version}/sobjects/{object}/describe", g.private(g.describe))
 	get(salesforcePrefix+"/id/{org}/{user}", g.showIdentity)
 	r.handle(salesforceOAuth+"/userinfo", map[string]http.HandlerFunc{http.MethodGet: g.userInfo, http.MethodPost: g.userInfo})
 }
@@ -141,6 +146,7 @@ func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
 	base := "/services/data/" + r.PathValue("version")
 	writeValue(w, http.StatusOK, map[string]string{
 		"identity": g.identity(r, s.account), "limits": base + "/limits", "query": base + "/query",
+		"queryAll": base + "/queryAll", "sobjects": base + "/sobjects",
 	})
 }
 
@@ -152,42 +158,6 @@ func (g *org) limits(w http.ResponseWriter, _ *http.Request, _ session) {
 		"DataStorageMB":        {5_120, 5_000},
 		"SingleEmail":          {5_000, 5_000},
 	})
-}
-
-// organizationQuery is the one query that a probe makes.
-var organizationQuery = regexp.MustCompile(`(?i)^\s*SELECT\s+([A-Za-z_]+(?:\s*,\s*[A-Za-z_]+)*)\s+FROM\s+(\w+)(?:\s+LIMIT\s+[0-9]+)?\s*$`)
-
-func (g *org) query(w http.ResponseWriter, r *http.Request, _ session) {
-	parts := organizationQuery.FindStringSubmatch(r.URL.Query().Get("q"))
-	if parts == nil {
-		writeDataError(w, http.StatusBadRequest, "MALFORMED_QUERY", "the sandbox knows only SELECT … FROM Organization")
-		return
-	}
-	if !strings.EqualFold(parts[2], "Organization") {
-		writeDataError(w, http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+parts[2]+"' is not supported.")
-		return
-	}
-	known := map[string]any{
-		"Id": g.id, "Name": orgName, "OrganizationType": "Developer Edition", "IsSandbox": false, "InstanceName": "NA1",
-	}
-	record := map[string]any{"attributes": map[string]string{
-		"type": "Organization", "url": "/services/data/" + r.PathValue("version") + "/sobjects/Organization/" + g.id,
-	}}
-	for field := range strings.SplitSeq(parts[1], ",") {
-		field = strings.TrimSpace(field)
-		name, ok := field, false
-		for n := range known {
-			if strings.EqualFold(n, field) {
-				name, ok = n, true
-			}
-		}
-		if !ok {
-			writeDataError(w, http.StatusBadRequest, "INVALID_FIELD", "No such column '"+field+"' on entity 'Organization'.")
-			return
-		}
-		record[name] = known[name]
-	}
-	writeValue(w, http.StatusOK, map[string]any{"totalSize": 1, "done": true, "records": []any{record}})
 }
 
 // identityScopes are those of which one lets an app learn who is connected.

@@ -49,6 +49,9 @@ type Options struct {
 	// Comments is the average number of comments of an issue, up to MaxComments or None. Issues have 0 to twice as
 	// many; the third issue of each project has 250, more than two pages.
 	Comments int
+	// Records is the number of records of each of the Salesforce org's larger objects, up to MaxRecords or None. Cases
+	// have Comments comments on average.
+	Records int
 	// Seed decides all content, and which requests meet a fault that has a rate.
 	Seed uint64
 	// Faults are applied in the order given; see ParseFault.
@@ -89,6 +92,7 @@ type Server struct {
 	handler   http.Handler
 	options   Options
 	providers []*provider
+	org       *org
 }
 
 // provider is an authorization server, as tests look at it.
@@ -121,7 +125,7 @@ func New(o Options) (*Server, error) {
 	}
 	server := &Server{options: o}
 	server.addAtlassian(router, people, sites)
-	server.addSalesforce(router, people)
+	server.addSalesforce(router, people, layer)
 	server.handler = server.countSpends(layer.wrap(router))
 	return server, nil
 }
@@ -145,8 +149,9 @@ func (s *Server) addAtlassian(r *router, people []account, sites []*site) {
 	(&gateway{authority: p.authority, people: people, sites: sites}).mount(r)
 }
 
-func (s *Server) addSalesforce(r *router, people []account) {
-	o, org := s.options, newOrg(s.options, people)
+func (s *Server) addSalesforce(r *router, people []account, faults *faultLayer) {
+	o, org := s.options, newOrg(s.options, people, faults)
+	s.org = org
 	p := &provider{tokenPath: salesforceTokenPath, people: people, ids: org.users, authority: newAuthority(rules{
 		provider: "salesforce", life: o.TokenTTL, reuse: o.ReuseInterval, idle: cmp.Or(o.RefreshIdle, salesforceIdle),
 		rotate: !o.NoRotation, most: salesforceGrants, offline: []string{"refresh_token", "offline_access"},
@@ -196,6 +201,7 @@ func (o Options) withDefaults() Options {
 	o.Projects = cmp.Or(o.Projects, DefaultProjects)
 	o.Issues = cmp.Or(o.Issues, DefaultIssues)
 	o.Comments = cmp.Or(o.Comments, DefaultComments)
+	o.Records = cmp.Or(o.Records, DefaultRecords)
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
@@ -221,6 +227,7 @@ func (o Options) check() (*time.Location, error) {
 	bound("projects", o.Projects, 1, MaxProjects)
 	bound("issues", o.Issues, None, MaxIssues)
 	bound("comments", o.Comments, None, MaxComments)
+	bound("records", o.Records, None, MaxRecords)
 	bound("sites", o.Sites, 1, MaxSites)
 	if o.TokenTTL < time.Second {
 		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
