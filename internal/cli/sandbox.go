@@ -20,6 +20,7 @@ import (
 type sandboxOptions struct {
 	listen                     string
 	projects, issues, comments int
+	records, dailyRequests     int
 	seed                       uint64
 	faults                     []string
 
@@ -50,7 +51,9 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&o.listen, "listen", sandboxListen, "loopback address to listen on")
 	f.IntVar(&o.projects, "projects", 5, "how many projects")
 	f.IntVar(&o.issues, "issues", 1000, "how many issues in all")
-	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, on average")
+	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue or case, on average")
+	f.IntVar(&o.records, "records", sandbox.DefaultRecords, "how many records of each larger Salesforce object")
+	f.IntVar(&o.dailyRequests, "daily-requests", sandbox.DefaultDailyRequests, "how many requests the Salesforce org has in 24 hours")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
 	o.oauthFlags(cmd)
@@ -73,9 +76,12 @@ func (o *sandboxOptions) oauthFlags(cmd *cobra.Command) {
 func (o *sandboxOptions) options() (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
+		Records: orNone(o.records), DailyRequests: o.dailyRequests,
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
 	switch {
+	case o.dailyRequests < 1:
+		return opts, usage("--daily-requests must be at least 1")
 	case o.tokenTTL < time.Second:
 		return opts, usage("--token-ttl must be at least 1s")
 	case o.reuseInterval < 0 || o.idle < 0:

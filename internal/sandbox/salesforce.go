@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
-// org is one Salesforce org: what a probe needs of its REST API, after
+// org is one Salesforce org: its records and its REST API, after
 // https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/, and who is connected.
 type org struct {
 	authority *authority
@@ -18,7 +17,7 @@ type org struct {
 	people    []account
 	users     []string // ids, by account
 	now       func() time.Time
-	used      atomic.Int64 // requests so far
+	usage     *usage
 
 	seed    uint64
 	faults  *faultLayer
@@ -33,11 +32,8 @@ type org struct {
 // orgName is what the org is called.
 const orgName = "Acme (sandbox)"
 
-// dailyRequests is how many requests an org has in 24 hours.
-const dailyRequests = 100_000
-
 func newOrg(o Options, people []account, faults *faultLayer) *org {
-	g := &org{people: people, now: o.OAuthNow, seed: o.Seed, faults: faults, clock: orgClock(o), changes: newOverlay()}
+	g := &org{people: people, now: o.OAuthNow, seed: o.Seed, faults: faults, clock: orgClock(o), changes: newOverlay(), usage: newUsage(o)}
 	g.fillOrg(o, g.clock())
 	g.id = g.object1("Organization").table.id(0)
 	for i := range people {
@@ -75,14 +71,19 @@ func (g *org) mount(r *router) {
 		r.handle(path, map[string]http.HandlerFunc{http.MethodGet: h})
 	}
 	get(data, g.listVersions)
-	get(data+"/{version}", g.private(g.listResources))
-	get(data+"/{version}/limits", g.private(g.limits))
-	get(data+"/{version}/query", g.private(g.query))
-	get(data+"/{version}/queryAll", g.private(g.queryAll))
-	get(data+"/{version}/query/{locator}", g.private(g.queryMore))
-	get(data+"/{version}/queryAll/{locator}", g.private(g.queryMore))
-	get(data+"/{version}/sobjects", g.private(g.describeGlobal))
-	get(data+"/{version}/sobjects/{object}/describe", g.private(g.describe))
+	for path, call := range map[string]dataCall{
+		"": g.listResources, "/limits": g.limits, "/query": g.query, "/queryAll": g.queryAll, "/query/{locator}": g.queryMore,
+		"/queryAll/{locator}": g.queryMore, "/sobjects": g.describeGlobal, "/sobjects/{object}/describe": g.describe,
+		"/sobjects/{object}/updated": g.updated, "/sobjects/{object}/deleted": g.deletedSince,
+	} {
+		get(data+"/{version}"+path, g.private(call))
+	}
+	r.handle(data+"/{version}/sobjects/{object}", map[string]http.HandlerFunc{
+		http.MethodGet: g.private(g.showObject), http.MethodPost: g.private(g.createRecord),
+	})
+	r.handle(data+"/{version}/sobjects/{object}/{id}", map[string]http.HandlerFunc{
+		http.MethodGet: g.private(g.showRecord), http.MethodPatch: g.private(g.updateRecord), http.MethodDelete: g.private(g.deleteRecord),
+	})
 	get(salesforcePrefix+"/id/{org}/{user}", g.showIdentity)
 	r.handle(salesforceOAuth+"/userinfo", map[string]http.HandlerFunc{http.MethodGet: g.userInfo, http.MethodPost: g.userInfo})
 }
@@ -90,7 +91,7 @@ func (g *org) mount(r *router) {
 // session returns what the token of a request allows.
 func (g *org) session(r *http.Request) (s session, given, ok bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "OAuth") {
+	if (!strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "OAuth")) || isAnonymous(r) {
 		return session{}, false, false
 	}
 	s, ok = g.authority.bearer(token)
@@ -105,7 +106,12 @@ func (g *org) private(next dataCall) http.HandlerFunc {
 			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid")
 			return
 		}
-		w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", min(g.used.Add(1), dailyRequests), dailyRequests))
+		used, left := g.usage.count(1, g.now())
+		w.Header().Set("Sforce-Limit-Info", g.usage.info(used))
+		if !left {
+			writeDataError(w, http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+			return
+		}
 		if !s.allows([][]string{{"api"}, {"full"}}) {
 			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")
 			return
@@ -152,8 +158,9 @@ func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
 
 func (g *org) limits(w http.ResponseWriter, _ *http.Request, _ session) {
 	type limit struct{ Max, Remaining int64 }
+	used, _ := g.usage.count(0, g.now())
 	writeValue(w, http.StatusOK, map[string]limit{
-		"DailyApiRequests":     {dailyRequests, max(0, dailyRequests-g.used.Load())},
+		"DailyApiRequests":     {g.usage.most, g.usage.most - used},
 		"DailyBulkV2QueryJobs": {10_000, 10_000},
 		"DataStorageMB":        {5_120, 5_000},
 		"SingleEmail":          {5_000, 5_000},

@@ -52,12 +52,15 @@ type Options struct {
 	// Records is the number of records of each of the Salesforce org's larger objects, up to MaxRecords or None. Cases
 	// have Comments comments on average.
 	Records int
+	// DailyRequests is how many requests the Salesforce org has in 24 hours.
+	DailyRequests int
 	// Seed decides all content, and which requests meet a fault that has a rate.
 	Seed uint64
 	// Faults are applied in the order given; see ParseFault.
 	Faults []Fault
 	// Now is the site's clock: serverTime, relative dates in JQL, and the age of page tokens. By default it stands
-	// still at a moment that follows from the seed.
+	// still at a moment that follows from the seed. The Salesforce org's records were changed last when its clock
+	// says so at the start; by default its clock goes on from that moment.
 	Now func() time.Time
 	// Email and Token are the accepted Basic credentials.
 	Email, Token string
@@ -231,6 +234,9 @@ func (o Options) check() (*time.Location, error) {
 	bound("sites", o.Sites, 1, MaxSites)
 	if o.TokenTTL < time.Second {
 		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
+	}
+	if o.DailyRequests < 0 {
+		faults = append(faults, fmt.Sprintf("daily requests must not be negative, not %d", o.DailyRequests))
 	}
 	if o.RefreshIdle < 0 {
 		faults = append(faults, fmt.Sprintf("refresh idle must not be negative, not %s", o.RefreshIdle))
