@@ -80,8 +80,8 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
 	switch {
-	case o.dailyRequests < 1:
-		return opts, usage("--daily-requests must be at least 1")
+	case o.dailyRequests < 0:
+		return opts, usage("--daily-requests must not be below zero")
 	case o.tokenTTL < time.Second:
 		return opts, usage("--token-ttl must be at least 1s")
 	case o.reuseInterval < 0 || o.idle < 0:

@@ -148,7 +148,11 @@ func (d *consentDesk) read(query url.Values, request *consentRequest) *authRefus
 		return &authRefusal{"invalid_scope", "scope must name 1 to 100 scopes"}
 	}
 	request.challenge = query.Get("code_challenge")
-	return checkChallenge(request.challenge, query.Get("code_challenge_method"))
+	method := query.Get("code_challenge_method")
+	if d.provider == "Salesforce" && request.challenge != "" && method == "" {
+		method = "S256" // the only one it has; clients such as jsforce leave it out
+	}
+	return checkChallenge(request.challenge, method)
 }
 
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)

@@ -55,16 +55,22 @@ func (o *sobject) readValues(fields written, need trait) (map[string]datum, *dat
 	return values, nil
 }
 
+// newValues checks the fields of a new record and completes them.
+func (g *org) newValues(o *sobject, fields written, by int) (map[string]datum, *dataError) {
+	values, err := o.readValues(fields, createable)
+	if err == nil {
+		err = g.complete(o, values, by)
+	}
+	if err == nil {
+		err = g.checkReferences(o, values)
+	}
+	return values, err
+}
+
 // makeRecord adds a record and returns its id. by is the number of the account.
 func (g *org) makeRecord(o *sobject, fields written, by int) (string, *dataError) {
-	values, err := o.readValues(fields, createable)
+	values, err := g.newValues(o, fields, by)
 	if err != nil {
-		return "", err
-	}
-	if err := g.complete(o, values, by); err != nil {
-		return "", err
-	}
-	if err := g.checkReferences(o, values); err != nil {
 		return "", err
 	}
 	row, full := g.changes.add(o.table, &change{values: values})
@@ -130,13 +136,19 @@ func (g *org) checkReferences(o *sobject, values map[string]datum) *dataError {
 // stampNow is the time of a write: whole seconds of the org's clock.
 func (g *org) stampNow() int64 { return g.clock().UnixMilli() / 1000 * 1000 }
 
+// editedValues checks fields that are to be written.
+func (g *org) editedValues(o *sobject, fields written) (map[string]datum, *dataError) {
+	values, err := o.readValues(fields, updateable)
+	if err == nil {
+		err = g.checkReferences(o, values)
+	}
+	return values, err
+}
+
 // editRecord writes fields of a record.
 func (g *org) editRecord(o *sobject, row int64, fields written, by int) *dataError {
-	values, err := o.readValues(fields, updateable)
+	values, err := g.editedValues(o, fields)
 	if err != nil {
-		return err
-	}
-	if err := g.checkReferences(o, values); err != nil {
 		return err
 	}
 	return g.rewrite(o, row, func(next *change) *dataError {

@@ -62,7 +62,7 @@ type Options struct {
 	// still at a moment that follows from the seed. The Salesforce org's records were changed last when its clock
 	// says so at the start; by default its clock goes on from that moment.
 	Now func() time.Time
-	// Email and Token are the accepted Basic credentials.
+	// Email and Token are the accepted Basic credentials. The Salesforce org takes Token as an access token.
 	Email, Token string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
 	AccountTimeZone string
@@ -190,6 +190,8 @@ func (s *Server) Env(baseURL string) []string {
 		"UCF_CONFLUENCE_BASE_URL=" + base + sitePrefix,
 		"UCF_CONFLUENCE_API_EMAIL=" + o.Email,
 		"UCF_CONFLUENCE_API_TOKEN=" + o.Token,
+		"UCF_SALESFORCE_INSTANCE_URL=" + base + salesforcePrefix,
+		"UCF_SALESFORCE_ACCESS_TOKEN=" + o.Token,
 		"ATLASSIAN_AUTH_URL=" + base + authPrefix,
 		"ATLASSIAN_API_URL=" + base + apiPrefix,
 		"ATLASSIAN_CLIENT_ID=" + o.ClientID,
