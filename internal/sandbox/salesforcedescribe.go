@@ -146,22 +146,14 @@ var soapTypes = map[string]string{
 func (f *sfield) describe() fieldDescription {
 	d := fieldDescription{
 		Aggregatable: f.is(sortable), AutoNumber: f.is(autoNumber), Createable: f.is(createable), Custom: f.is(custom),
-		DefaultedOnCreate: f.is(autoNumber) || f.kind == "boolean" || !f.is(createable), Digits: 0, ExternalID: f.is(externalID),
+		DefaultedOnCreate: f.is(autoNumber) || f.kind == "boolean" || !f.is(createable), ExternalID: f.is(externalID),
 		Filterable: f.is(filterable), Groupable: f.is(groupable), HTMLFormatted: f.is(htmlText), IDLookup: f.is(idLookup), Label: f.label,
 		Length: f.length, Name: f.name, NameField: f.is(nameField), NamePointing: len(f.referenceTo) > 1, Nillable: f.is(nillable),
 		Permissionable: f.is(nillable) && f.is(updateable), PicklistValues: []choiceDescription{}, PolymorphicForeignKey: len(f.referenceTo) > 1,
-		Precision: f.precision, ReferenceTo: f.referenceTo, Scale: f.scale, SOAPType: "xsd:string", Sortable: f.is(sortable), Type: f.kind,
+		ReferenceTo: f.referenceTo, Scale: f.scale, SOAPType: "xsd:string", Sortable: f.is(sortable), Type: f.kind,
 		Unique: f.is(unique), Updateable: f.is(updateable), CompoundFieldName: maybe(f.compound), RelationshipName: maybe(f.relationship),
 	}
-	if f.isText() || f.kind == "anyType" {
-		d.ByteLength = 3 * f.length
-	}
-	if f.isID() {
-		d.ByteLength = f.length
-	}
-	if f.kind == "int" {
-		d.Digits, d.Precision = f.precision, 0
-	}
+	d.ByteLength, d.Digits, d.Precision = f.measures()
 	if f.kind == "boolean" {
 		d.DefaultValue = new(bool)
 	}
@@ -175,6 +167,19 @@ func (f *sfield) describe() fieldDescription {
 		d.PicklistValues = append(d.PicklistValues, choiceDescription{Active: true, Label: value, Value: value})
 	}
 	return d
+}
+
+// measures returns how many bytes the values have at most, and how many digits whole numbers and others have.
+func (f *sfield) measures() (byteLength, digits, precision int) {
+	switch {
+	case f.isText() || f.kind == "anyType":
+		return 3 * f.length, 0, 0
+	case f.isID():
+		return f.length, 0, 0
+	case f.kind == "int":
+		return 0, f.precision, 0
+	}
+	return 0, 0, f.precision
 }
 
 // maybe returns nil for an empty text, which JSON has as null.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 )
 
 // plainWords are the texts of words.go without the escapes of JSON.
@@ -177,5 +176,3 @@ func numbered(format string) func(v *view) datum {
 }
 
 func always(d datum) func(v *view) datum { return func(*view) datum { return d } }
-
-func formatDay(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }

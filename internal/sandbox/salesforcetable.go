@@ -3,12 +3,12 @@ package sandbox
 // domainRecord and the numbers after it are the streams of chance of the objects' records.
 const domainRecord uint64 = 1 << 10
 
-// In each cycle of ranks a long run shares one SystemModstamp, as a data load leaves it: longer than the largest
-// batch. The last two of every seven ranks are twins as well.
+// A run of ranks shares one SystemModstamp, as a data load leaves it: longer than the largest batch where there are
+// enough records, a fifth of them where there are not. The last two of every seven ranks are twins as well.
 const (
-	loadCycle = 7_000
-	loadFrom  = 700
-	loadUntil = 3_200
+	longestLoad = 2_506
+	loadShare   = 5
+	loadPlace   = 10 // it begins behind a tenth of the ranks
 )
 
 // Deleted records are among those changed last, one in binCycle: the recycle bin keeps them for 15 days.
@@ -21,12 +21,14 @@ const (
 const day = 24 * 60 * 60 * 1000
 
 // table is the generated records of one kind, computed from the seed: nothing is stored. Rows are in the order of ids
-// and of creation. Ranks are in the order of SystemModstamp and then id: the rows turned by shift.
+// and of creation. Ranks are in the order of SystemModstamp and then id: the rows turned by shift, a third
+// of all at least, so that the cut falls inside no run that shares one time.
 type table struct {
 	object   *sobject // whose ids the rows have
 	prefix   string   // of the ids
 	rows     int64
 	shift    int64
+	load     span  // the ranks of the long run
 	bin      int64 // the first rank that may be deleted; rows when none is
 	born     int64 // milliseconds since 1970 at which the first row was created
 	stamped  int64 // and at which the first rank was changed
@@ -36,7 +38,11 @@ type table struct {
 
 // newTable returns n records, the last of which changed at until, in milliseconds since 1970.
 func newTable(object *sobject, prefix string, n, until int64) *table {
-	t := &table{object: object, prefix: prefix, rows: n, shift: tableShift(n), bin: n}
+	t := &table{object: object, prefix: prefix, rows: n, bin: n}
+	sevens := func(n int64) int64 { return n / twinCycle * twinCycle }
+	from := sevens(n / loadPlace)
+	t.load = span{from, from + sevens(min(longestLoad, n/loadShare))}
+	t.shift = max(sevens(n/3), t.load.until)
 	t.span = updatedSpan.Milliseconds()
 	t.stamped = until - t.span
 	t.lifetime = createdSpan.Milliseconds()
@@ -47,25 +53,15 @@ func newTable(object *sobject, prefix string, n, until int64) *table {
 	return t
 }
 
-// tableShift turns the ranks by about a third. The cut falls inside no run that shares one time.
-func tableShift(rows int64) int64 {
-	shift := rows / 3 / twinCycle * twinCycle
-	if o := shift % loadCycle; o > loadFrom && o < loadUntil {
-		shift += loadFrom - o
-	}
-	return shift
-}
-
 func (t *table) rank(row int64) int64   { return (row + t.shift) % t.rows }
 func (t *table) rowAt(rank int64) int64 { return (rank - t.shift + t.rows) % t.rows }
 
-// loadStart returns the first rank that shares the time of this one.
-func loadStart(rank int64) int64 {
-	start := rank - rank%loadCycle
-	if o := rank - start; o >= loadFrom && o < loadUntil {
-		return start + loadFrom
+// runStart returns the first rank that shares the time of this one.
+func (t *table) runStart(rank int64) int64 {
+	if rank >= t.load.from && rank < t.load.until {
+		return t.load.from
 	}
-	start = rank - rank%twinCycle
+	start := rank - rank%twinCycle
 	if rank-start >= twinFrom {
 		return start + twinFrom
 	}
@@ -75,7 +71,7 @@ func loadStart(rank int64) int64 {
 // stampAt returns the SystemModstamp of a rank in milliseconds since 1970, always whole seconds. It never falls as the
 // rank grows, and where ids fall it rises.
 func (t *table) stampAt(rank int64) int64 {
-	ms := t.stamped/1000 + loadStart(rank)*(t.span/1000)/t.rows
+	ms := t.stamped/1000 + t.runStart(rank)*(t.span/1000)/t.rows
 	if rank >= t.shift {
 		ms++
 	}

@@ -125,33 +125,39 @@ func readDatum(raw json.RawMessage, f *sfield) (datum, error) {
 	if v == nil {
 		return nothing, nil
 	}
-	switch text, isText := v.(string); f.kind {
-	case "boolean":
-		yes, ok := v.(bool)
-		if isText {
-			yes, ok = strings.EqualFold(text, "true"), strings.EqualFold(text, "true") || strings.EqualFold(text, "false")
-		}
-		return boolDatum(yes), badUnless(ok)
-	case "int", "double", "currency", "percent":
-		n, ok := v.(float64)
-		if isText {
-			var err error
-			n, err = strconv.ParseFloat(text, 64)
-			ok = err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
-		}
-		return numberDatum(n), badUnless(ok)
-	case "datetime":
+	text, isText := v.(string)
+	switch {
+	case f.kind == "boolean":
+		return readBool(v, text)
+	case f.isNumber():
+		return readNumber(v, text)
+	case f.kind == "datetime":
 		ms, ok := parseMoment(text)
 		return timeDatum(ms), badUnless(ok)
-	case "date":
+	case f.kind == "date":
 		t, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
 		return dateDatum(t.UnixMilli()), badUnless(err == nil)
-	case "id", "reference":
+	case f.isID():
 		full, ok := fullID(text)
 		return textDatum(full), badUnless(ok)
-	default:
-		return textDatum(strings.ToValidUTF8(text, "\uFFFD")), badUnless(isText)
 	}
+	return textDatum(strings.ToValidUTF8(text, "\uFFFD")), badUnless(isText)
+}
+
+func readBool(v any, text string) (datum, error) {
+	if yes, ok := v.(bool); ok {
+		return boolDatum(yes), nil
+	}
+	yes := strings.EqualFold(text, "true")
+	return boolDatum(yes), badUnless(yes || strings.EqualFold(text, "false"))
+}
+
+func readNumber(v any, text string) (datum, error) {
+	if n, ok := v.(float64); ok {
+		return numberDatum(n), nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return numberDatum(n), badUnless(err == nil && !math.IsNaN(n) && !math.IsInf(n, 0))
 }
 
 func badUnless(ok bool) error {

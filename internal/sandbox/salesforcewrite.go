@@ -83,33 +83,44 @@ func (g *org) makeRecord(o *sobject, fields written, by int) (string, *dataError
 // complete puts in what a new record has without being asked, and refuses one that lacks a field.
 func (g *org) complete(o *sobject, values map[string]datum, by int) *dataError {
 	var missing []string
-	user, now := textDatum(g.users[by]), timeDatum(g.stampNow())
 	for _, f := range o.fields {
 		if _, ok := values[f.name]; ok || f.is(computed) {
 			continue
 		}
+		d, ok := g.initial(f, by)
 		switch {
-		case f.name == "CreatedDate" || f.name == "LastModifiedDate" || f.name == "SystemModstamp":
-			values[f.name] = now
-		case f.name == "OwnerId" || f.name == "CreatedById" || f.name == "LastModifiedById" || f.name == "InsertedById":
-			values[f.name] = user
-		case f.kind == "boolean":
-			values[f.name] = boolDatum(f.name == "IsActive")
-		case f.kind == "picklist" && (!f.is(nillable) || !f.is(createable)):
-			values[f.name] = textDatum(f.picklist[0])
+		case ok:
+			values[f.name] = d
 		case !f.is(nillable) && f.is(createable):
 			missing = append(missing, f.name)
 		}
+	}
+	if missing != nil {
+		return badRequest("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+strings.Join(missing, ", ")+"]", missing...)
 	}
 	if item, ok := values["FeedItemId"]; ok {
 		if post, ok := g.lookup(g.changes.snapshot(), item.text); ok && post.object.name == "FeedItem" {
 			values["ParentId"] = post.of("ParentId")
 		}
 	}
-	if missing != nil {
-		return badRequest("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+strings.Join(missing, ", ")+"]", missing...)
-	}
 	return nil
+}
+
+// initial returns what a field of a new record holds that the client left out, false for nothing.
+func (g *org) initial(f *sfield, by int) (datum, bool) {
+	switch f.name {
+	case "CreatedDate", "LastModifiedDate", "SystemModstamp":
+		return timeDatum(g.stampNow()), true
+	case "OwnerId", "CreatedById", "LastModifiedById", "InsertedById":
+		return textDatum(g.users[by]), true
+	}
+	switch {
+	case f.kind == "boolean":
+		return boolDatum(false), true
+	case f.kind == "picklist" && len(f.picklist) > 0 && (!f.is(nillable) || !f.is(createable)):
+		return textDatum(f.picklist[0]), true
+	}
+	return nothing, false
 }
 
 // checkReferences refuses values that name no record of the right object.

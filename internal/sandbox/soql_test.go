@@ -3,12 +3,12 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // orgBox is a sandbox whose Salesforce org is connected.
@@ -160,35 +160,76 @@ func TestSOQLFindsWhatIsThere(t *testing.T) {
 	}
 }
 
-// The keyset finds every record once, and a page costs the same at any depth.
+// The keyset finds every record once, though more share a moment than a batch holds.
 func TestSOQLKeyset(t *testing.T) {
-	b := serveOrg(t, Options{Records: 1_000_000})
-	total := b.ask("query", "SELECT COUNT() FROM Contact").batch(t).TotalSize
-	newest := b.ask("query", "SELECT Id, SystemModstamp FROM Contact ORDER BY SystemModstamp DESC, Id DESC LIMIT 1").batch(t).Records[0]
-	where, seen, pages := "", map[string]bool{}, 0
-	shared := map[string]int{}
-	started := time.Now()
-	for at := 0; at < 20_000; {
-		page := b.ask("query", "SELECT Id, SystemModstamp FROM Contact"+where+" ORDER BY SystemModstamp, Id LIMIT 2000").batch(t)
+	b := serveOrg(t, Options{Records: 14_000})
+	where, seen, shared := "", map[string]bool{}, map[string]int{}
+	for pages := 0; ; pages++ {
+		page := b.ask("query", "SELECT Id, SystemModstamp FROM Contact"+where+" ORDER BY SystemModstamp ASC, Id ASC LIMIT 2000").batch(t)
+		if !page.Done || page.TotalSize != len(page.Records) {
+			t.Fatalf("%d records, %+v", len(page.Records), page.TotalSize)
+		}
+		if len(page.Records) == 0 {
+			break
+		}
 		for _, r := range page.Records {
-			if id := fmt.Sprint(r["Id"]); seen[id] {
+			id, _ := r["Id"].(string)
+			if seen[id] {
 				t.Fatalf("%s twice", id)
 			}
-			seen[fmt.Sprint(r["Id"])] = true
+			seen[id] = true
 			shared[fmt.Sprint(r["SystemModstamp"])]++
 		}
-		last := page.Records[len(page.Records)-1]
-		stamp := strings.Replace(fmt.Sprint(last["SystemModstamp"]), "+0000", "Z", 1)
-		where = fmt.Sprintf(" WHERE SystemModstamp > %s OR (SystemModstamp = %s AND Id > '%s')", stamp, stamp, last["Id"])
-		at += len(page.Records)
-		pages++
+		where = behind(page.Records[len(page.Records)-1])
 	}
-	most := 0
-	for _, n := range shared {
-		most = max(most, n)
+	if live, _, _ := b.RecordCount("Contact"); len(seen) != live {
+		t.Errorf("found %d of %d", len(seen), live)
 	}
-	t.Logf("%d records, newest %v, %d pages in %s, most records of one moment: %d", total, newest["SystemModstamp"], pages, time.Since(started), most)
-	if most <= largestBatch {
+	if most := slices.Max(slices.Collect(maps.Values(shared))); most <= largestBatch {
 		t.Errorf("at most %d records share a SystemModstamp: a batch holds them", most)
+	}
+}
+
+// behind is the keyset of the records after one.
+func behind(last map[string]any) string {
+	stamp := strings.Replace(fmt.Sprint(last["SystemModstamp"]), "+0000", "Z", 1)
+	return fmt.Sprintf(" WHERE SystemModstamp > %s OR (SystemModstamp = %s AND Id > '%s')", stamp, stamp, last["Id"])
+}
+
+// A page costs the same at any depth of a million records: none is looked at but those near it.
+func TestSOQLDepth(t *testing.T) {
+	b := serveOrg(t, Options{Records: 1_000_000})
+	g := b.org
+	contact, _ := g.object("Contact")
+	for _, rank := range []int64{0, 100_500, 500_000, 990_000} {
+		v := g.look(g.changes.snapshot(), contact, contact.table.rowAt(rank))
+		where := behind(map[string]any{"Id": v.id(), "SystemModstamp": timeText(v.of("SystemModstamp"))})
+		query, err := parseSOQL("SELECT Id FROM Contact"+where+" ORDER BY SystemModstamp, Id LIMIT 2000", g.clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := (&soqlCompiler{org: g, snap: g.changes.snapshot(), query: query}).plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked, match := 0, plan.match
+		plan.match = func(v *view) bool { looked++; return match(v) }
+		c, err := newCursor(t.Context(), plan, largestBatch)
+		if err != nil || looked > largestBatch+longestLoad {
+			t.Fatalf("rank %d: looked at %d records, %v", rank, looked, err)
+		}
+		if rows, _ := c.batch(t.Context(), 0); len(rows) != min(2000, int(c.total)) || contact.table.rank(rows[0]) != rank+1 {
+			t.Errorf("rank %d: %d rows, from rank %d on", rank, len(rows), contact.table.rank(rows[0]))
+		}
+	}
+}
+
+func timeText(d datum) string { return strings.Trim(string(appendMoment(nil, d.at)), `"`) }
+
+func BenchmarkSOQLKeyset(b *testing.B) {
+	box := serveOrg(b, Options{Records: 1_000_000})
+	where := behind(box.ask("query", "SELECT Id, SystemModstamp FROM Contact ORDER BY Id LIMIT 1").batch(b).Records[0])
+	for b.Loop() {
+		box.ask("query", "SELECT Id, Name, SystemModstamp FROM Contact"+where+" ORDER BY SystemModstamp, Id LIMIT 2000")
 	}
 }

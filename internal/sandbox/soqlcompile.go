@@ -39,34 +39,46 @@ func (c *soqlCompiler) source() *dataError {
 }
 
 // outputs finds what is selected.
-func (c *soqlCompiler) outputs() (out []*output, err *dataError) {
-	q := c.query
-	add := func(path soqlPath) {
+func (c *soqlCompiler) outputs() ([]*output, *dataError) {
+	var paths []soqlPath
+	groups := c.query.groups
+	for i := 0; i <= len(c.query.fields); i++ {
+		for ; len(groups) > 0 && groups[0].place == i; groups = groups[1:] {
+			fields, err := c.group(groups[0])
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, fields...)
+		}
+		if i < len(c.query.fields) {
+			paths = append(paths, c.query.fields[i])
+		}
+	}
+	var out []*output
+	for _, path := range paths {
+		col, err := c.column(path)
 		if err == nil {
-			var col *column
-			if col, err = c.column(path); err == nil {
-				err = c.addOutput(&out, col, path.at)
-			}
+			err = c.addOutput(&out, col, path.at)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	groups := q.groups
-	for i := 0; i <= len(q.fields); i++ {
-		for len(groups) > 0 && groups[0].place == i {
-			if groups[0].name != "custom" && (q.limit < 0 || q.limit > 200) {
-				return nil, c.refuse(groups[0].at, "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200")
-			}
-			for _, f := range c.object.fields {
-				if groups[0].name == "all" || f.is(custom) == (groups[0].name == "custom") {
-					add(soqlPath{parts: []string{f.name}, at: groups[0].at})
-				}
-			}
-			groups = groups[1:]
-		}
-		if i < len(q.fields) {
-			add(q.fields[i])
+	return out, nil
+}
+
+// group returns the fields that FIELDS(…) stands for.
+func (c *soqlCompiler) group(group soqlGroup) ([]soqlPath, *dataError) {
+	if group.name != "custom" && (c.query.limit < 0 || c.query.limit > 200) {
+		return nil, c.refuse(group.at, "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200")
+	}
+	var paths []soqlPath
+	for _, f := range c.object.fields {
+		if group.name == "all" || f.is(custom) == (group.name == "custom") {
+			paths = append(paths, soqlPath{parts: []string{f.name}, at: group.at})
 		}
 	}
-	return out, err
+	return paths, nil
 }
 
 // condition makes the test of a WHERE; nil accepts all.
@@ -152,48 +164,77 @@ func (c *soqlCompiler) checkOperator(t *soqlTest, f *sfield) *dataError {
 
 // checkValue refuses values that are not of the field's type, and completes ids.
 func (c *soqlCompiler) checkValue(t *soqlTest, f *sfield, v *soqlValue) *dataError {
-	ok, kind, quotes := true, f.kind, "should not be enclosed in quotes"
-	switch {
-	case v.kind == soqlNull:
-	case f.isID():
+	if v.kind == soqlNull {
+		return nil
+	}
+	if f.isID() {
 		full, valid := fullID(v.text)
 		if v.kind != soqlText || !valid {
 			return c.refuse(t.path.at, "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: %s", clipText(v.text, 80))
 		}
 		v.text = full
-	case f.kind == "datetime":
-		ok, kind = v.kind == soqlMoment || v.kind == soqlRange, "dateTime"
-	case f.kind == "date":
-		ok = v.kind == soqlDate || v.kind == soqlRange
-	case f.kind == "boolean":
-		ok = v.kind == soqlBool
-	case f.isNumber():
-		ok = v.kind == soqlNumber
-	default:
-		ok, kind, quotes = v.kind == soqlText, "string", "should be enclosed in quotes"
+		return nil
 	}
-	if !ok {
+	if ok, kind, quotes := fitsField(f, v.kind); !ok {
 		return c.refuse(t.path.at, "INVALID_FIELD", "value of filter criterion for field '%s' must be of type %s and %s", f.name, kind, quotes)
 	}
 	return nil
 }
 
+// fitsField reports whether a value of that kind can be compared with the field, and what one must be.
+func fitsField(f *sfield, v soqlValueKind) (ok bool, kind, quotes string) {
+	kind, quotes = f.kind, "should not be enclosed in quotes"
+	switch {
+	case kind == "datetime":
+		return v == soqlMoment || v == soqlRange, "dateTime", quotes
+	case kind == "date":
+		return v == soqlDate || v == soqlRange, kind, quotes
+	case kind == "boolean":
+		return v == soqlBool, kind, quotes
+	case f.isNumber():
+		return v == soqlNumber, kind, quotes
+	}
+	return v == soqlText, "string", "should be enclosed in quotes"
+}
+
 // acceptor makes the test of a value, before != and NOT IN turn it round.
 func (c *soqlCompiler) acceptor(t *soqlTest, f *sfield) func(d datum) bool {
 	first := t.values[0]
+	temporal := f.kind == "datetime" || f.kind == "date"
 	switch {
 	case t.operator == "like":
 		pattern := newLikePattern(first.like)
 		return func(d datum) bool { return d.kind == datumText && pattern.matches(d.text) }
-	case t.operator == "in" || t.operator == "not in" || first.kind == soqlNull:
-		return c.membership(t, f)
-	case f.kind == "datetime" || f.kind == "date":
+	case temporal && (len(t.values) > 1 || first.kind == soqlNull || strings.HasSuffix(t.operator, "in")):
+		return withinOne(slices.Clone(t.values))
+	case temporal:
 		t.span, t.ranged = accepted(t.operator, first.span), t.operator != "!="
-		within := t.span
-		return func(d datum) bool { return d.kind != datumNull && d.at >= within.from && d.at < within.until }
-	case t.operator == "=" || t.operator == "!=":
-		return c.membership(t, f)
+		return within(t.span)
+	case t.operator[0] == '<' || t.operator[0] == '>':
+		return c.comparison(t, f)
 	}
+	return c.membership(t, f)
+}
+
+// within accepts moments, and no missing one.
+func within(s span) func(d datum) bool {
+	return func(d datum) bool { return d.kind != datumNull && d.at >= s.from && d.at < s.until }
+}
+
+func withinOne(values []soqlValue) func(d datum) bool {
+	return func(d datum) bool {
+		return slices.ContainsFunc(values, func(v soqlValue) bool {
+			if v.kind == soqlNull {
+				return d.kind == datumNull
+			}
+			return within(v.span)(d)
+		})
+	}
+}
+
+// comparison makes the test of <, <=, > and >=, which nothing passes that is missing.
+func (c *soqlCompiler) comparison(t *soqlTest, f *sfield) func(d datum) bool {
+	first := t.values[0]
 	if f.kind == "id" && t.column.own() {
 		t.span, t.ranged = c.idSpan(t.operator, first.text), true
 	}
@@ -203,15 +244,7 @@ func (c *soqlCompiler) acceptor(t *soqlTest, f *sfield) func(d datum) bool {
 			return false
 		}
 		n := compareData(d, bound, f)
-		switch t.operator {
-		case "<":
-			return n < 0
-		case "<=":
-			return n <= 0
-		case ">":
-			return n > 0
-		}
-		return n >= 0
+		return n < 0 && t.operator[0] == '<' || n > 0 && t.operator[0] == '>' || n == 0 && len(t.operator) == 2
 	}
 }
 
@@ -243,14 +276,6 @@ func (c *soqlCompiler) idSpan(operator, id string) span {
 
 // membership makes the test of being one of the values.
 func (c *soqlCompiler) membership(t *soqlTest, f *sfield) func(d datum) bool {
-	if f.kind == "datetime" || f.kind == "date" {
-		values := slices.Clone(t.values)
-		return func(d datum) bool {
-			return slices.ContainsFunc(values, func(v soqlValue) bool {
-				return (v.kind == soqlNull && d.kind == datumNull) || (d.kind != datumNull && d.at >= v.span.from && d.at < v.span.until)
-			})
-		}
-	}
 	fold := func(s string) string {
 		if f.isID() {
 			return s
@@ -262,11 +287,9 @@ func (c *soqlCompiler) membership(t *soqlTest, f *sfield) func(d datum) bool {
 		d := valueDatum(v)
 		d.text = fold(d.text)
 		set[d] = true
-		if f.isID() && v.kind == soqlText && t.operator != "!=" && t.operator != "not in" {
-			t.ids = append(t.ids, v.text)
-		}
+		t.ids = append(t.ids, v.text)
 	}
-	if set[nothing] {
+	if !f.isID() || set[nothing] || t.operator == "!=" || t.operator == "not in" {
 		t.ids = nil
 	}
 	return func(d datum) bool {

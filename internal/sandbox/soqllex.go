@@ -72,29 +72,43 @@ func lexSOQL(query string) ([]soqlToken, *dataError) {
 }
 
 func nextSOQL(query string, at int) (t soqlToken, next int, err *dataError) {
-	c := query[at]
+	c, rest := query[at], query[at:]
+	token := func(kind soqlTokenKind, size int) (soqlToken, int, *dataError) {
+		return soqlToken{kind: kind, text: rest[:size], at: at}, at + size, nil
+	}
 	switch {
 	case c == '\'':
 		return quotedSOQL(query, at)
 	case isSOQLLetter(c):
-		next = at + 1
-		for next < len(query) && (isSOQLLetter(query[next]) || isDigit(query[next])) {
-			next++
-		}
-		return soqlToken{kind: soqlWord, text: query[at:next], at: at}, next, nil
-	case isDigit(c), strings.IndexByte("+-.", c) >= 0 && at+1 < len(query) && (isDigit(query[at+1]) || query[at+1] == '.'):
-		next = at + 1
-		for next < len(query) && (isDigit(query[next]) || isSOQLLetter(query[next]) || strings.IndexByte("+-:.", query[next]) >= 0) {
-			next++
-		}
-		return soqlToken{kind: soqlLiteral, text: query[at:next], at: at}, next, nil
-	case strings.IndexByte("<>!", c) >= 0 && at+1 < len(query) && (query[at+1] == '=' || query[at:at+2] == "<>"):
-		return soqlToken{kind: soqlSign, text: query[at : at+2], at: at}, at + 2, nil
+		return token(soqlWord, sizeOf(rest, func(c byte) bool { return isSOQLLetter(c) || isDigit(c) }))
+	case startsLiteral(rest):
+		return token(soqlLiteral, sizeOf(rest, func(c byte) bool {
+			return isDigit(c) || isSOQLLetter(c) || strings.IndexByte("+-:.", c) >= 0
+		}))
+	case strings.HasPrefix(rest, "<="), strings.HasPrefix(rest, ">="), strings.HasPrefix(rest, "!="), strings.HasPrefix(rest, "<>"):
+		return token(soqlSign, 2)
 	case strings.IndexByte("=<>(),.:", c) >= 0:
-		return soqlToken{kind: soqlSign, text: query[at : at+1], at: at}, at + 1, nil
+		return token(soqlSign, 1)
 	}
-	r, _ := utf8.DecodeRuneInString(query[at:])
+	r, _ := utf8.DecodeRuneInString(rest)
 	return t, 0, soqlError(query, at, "MALFORMED_QUERY", "unexpected token: '%c'", r)
+}
+
+// sizeOf returns how many bytes at the start are of a class.
+func sizeOf(s string, class func(c byte) bool) int {
+	n := 0
+	for n < len(s) && class(s[n]) {
+		n++
+	}
+	return n
+}
+
+// startsLiteral reports whether a number, date or moment begins here.
+func startsLiteral(s string) bool {
+	if isDigit(s[0]) {
+		return true
+	}
+	return strings.IndexByte("+-.", s[0]) >= 0 && len(s) > 1 && (isDigit(s[1]) || s[1] == '.')
 }
 
 func isDigit(c byte) bool      { return c >= '0' && c <= '9' }

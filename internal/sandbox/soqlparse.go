@@ -115,42 +115,40 @@ func (p *soqlParser) selected(q *soqlQuery) *dataError {
 }
 
 // function reads COUNT(), COUNT(field) or FIELDS(…).
-func (p *soqlParser) function(q *soqlQuery) *dataError {
+func (p *soqlParser) function(q *soqlQuery) (err *dataError) {
 	t := p.take()
 	p.take()
-	name := strings.ToLower(t.text)
-	switch {
-	case name == "count" && p.sign(")"):
-		q.count = true
-	case name == "count":
-		path, err := p.path()
-		if err != nil {
-			return err
+	switch strings.ToLower(t.text) {
+	case "count":
+		err = p.count(q)
+	case "fields":
+		group := p.take()
+		name := strings.ToLower(group.text)
+		if name != "all" && name != "standard" && name != "custom" {
+			return p.refuse(group.at, "unexpected token: '%s'", clipText(group.text, 60))
 		}
-		q.counted = &path
-		if !p.sign(")") {
-			return p.unexpected()
-		}
-		q.alias = "expr0"
-		if next := p.peek(); next.kind == soqlWord && !strings.EqualFold(next.text, "from") {
-			q.alias = p.take().text
-		}
-	case name == "fields":
-		group := strings.ToLower(p.peek().text)
-		if group != "all" && group != "standard" && group != "custom" {
-			return p.unexpected()
-		}
-		q.groups = append(q.groups, soqlGroup{name: group, place: len(q.fields), at: p.take().at})
-		if !p.sign(")") {
-			return p.unexpected()
-		}
+		q.groups = append(q.groups, soqlGroup{name: name, place: len(q.fields), at: group.at})
 	default:
 		return p.refuse(t.at, "the function %s is not supported here", clipText(t.text, 60))
 	}
-	if n := len(q.fields) + len(q.groups); (q.count || q.counted != nil) && n > 0 {
-		return p.refuse(t.at, "Grouped field should not be aggregated: %s", t.text)
+	if err == nil && !p.sign(")") {
+		return p.unexpected()
 	}
-	return nil
+	return err
+}
+
+// count reads what is in the brackets of COUNT.
+func (p *soqlParser) count(q *soqlQuery) *dataError {
+	if len(q.fields)+len(q.groups) > 0 || q.count || q.counted != nil {
+		return p.refuse(p.peek().at, "COUNT beside other fields is not supported here")
+	}
+	if t := p.peek(); t.kind == soqlSign && t.text == ")" {
+		q.count = true
+		return nil
+	}
+	path, err := p.path()
+	q.counted, q.alias = &path, "expr0"
+	return err
 }
 
 // path reads a field, as Owner.Name.
@@ -168,8 +166,13 @@ func (p *soqlParser) path() (soqlPath, *dataError) {
 }
 
 func (p *soqlParser) from(q *soqlQuery) *dataError {
-	if (q.count || q.counted != nil) && p.peek().text == "," {
-		return p.refuse(p.peek().at, "aggregates beside other fields are not supported here")
+	if q.count || q.counted != nil {
+		if len(q.fields)+len(q.groups) > 0 {
+			return p.refuse(p.peek().at, "COUNT beside other fields is not supported here")
+		}
+		if t := p.peek(); q.counted != nil && t.kind == soqlWord && !strings.EqualFold(t.text, "from") {
+			q.alias = p.take().text
+		}
 	}
 	if !p.word("from") {
 		return p.unexpected()
@@ -198,36 +201,34 @@ func (p *soqlParser) condition() (soqlNode, *dataError) {
 		return nil, p.refuse(p.peek().at, "too many brackets within each other")
 	}
 	defer func() { p.depth-- }()
-	first, err := p.factor()
-	if err != nil {
-		return nil, err
-	}
-	parts := []soqlNode{first}
+	var parts []soqlNode
 	joint := ""
 	for {
-		t := p.peek()
-		word := strings.ToLower(t.text)
-		if t.kind != soqlWord || (word != "and" && word != "or") {
-			break
+		part, err := p.factor()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+		word := strings.ToLower(p.peek().text)
+		if p.peek().kind != soqlWord || (word != "and" && word != "or") {
+			return joinSOQL(parts, joint), nil
 		}
 		if joint != "" && word != joint {
 			return nil, p.unexpected()
 		}
 		joint = word
 		p.take()
-		part, err := p.factor()
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, part)
 	}
+}
+
+func joinSOQL(parts []soqlNode, joint string) soqlNode {
 	switch joint {
 	case "and":
-		return &soqlAnd{parts}, nil
+		return &soqlAnd{parts}
 	case "or":
-		return &soqlOr{parts}, nil
+		return &soqlOr{parts}
 	}
-	return first, nil
+	return parts[0]
 }
 
 func (p *soqlParser) factor() (soqlNode, *dataError) {

@@ -101,26 +101,29 @@ func (c *soqlCompiler) orderKeys() ([]orderKey, *dataError) {
 // arithmetic tells which known order the keys are, unordered when they are none.
 func (c *soqlCompiler) arithmetic(keys []orderKey) (by rowOrder, descending bool) {
 	if len(keys) == 0 {
-		if s, _ := c.positions(c.query.where, byStamp); s.from > 0 || s.until < c.object.table.rows {
-			if i, _ := c.positions(c.query.where, byID); i.from <= 0 && i.until >= c.object.table.rows {
-				return byStamp, false
-			}
-		}
-		return byID, false
+		return c.freeOrder(), false
 	}
 	by, descending = keys[0].column.field.orderedBy, keys[0].descending
 	for _, k := range keys {
-		if !k.column.own() || k.descending != descending || k.column.field.orderedBy == unordered {
+		f := k.column.field
+		if !k.column.own() || k.descending != descending || f.orderedBy == unordered || (f.orderedBy != by && f.kind != "id") {
 			return unordered, false
 		}
-		if k.column.field.kind == "id" {
+		if f.kind == "id" {
 			break
-		}
-		if k.column.field.orderedBy != by {
-			return unordered, false
 		}
 	}
 	return by, descending
+}
+
+// freeOrder chooses the order where the query leaves it open: that in which a condition leaves fewer records.
+func (c *soqlCompiler) freeOrder() rowOrder {
+	stamps, _ := c.positions(c.query.where, byStamp)
+	ids, _ := c.positions(c.query.where, byID)
+	if stamps.until-stamps.from < ids.until-ids.from {
+		return byStamp
+	}
+	return byID
 }
 
 // positions returns which positions of an order a condition may accept, and whether it accepts all of them and
@@ -140,13 +143,7 @@ func (c *soqlCompiler) positions(node soqlNode, by rowOrder) (s span, exact bool
 	case *soqlOr:
 		for _, part := range n.parts {
 			one, _ := c.positions(part, by)
-			switch {
-			case one.from >= one.until:
-			case s.from >= s.until:
-				s = one
-			default:
-				s = span{min(s.from, one.from), max(s.until, one.until)}
-			}
+			s = s.with(one)
 		}
 		return s, false
 	case *soqlTest:
@@ -155,6 +152,17 @@ func (c *soqlCompiler) positions(node soqlNode, by rowOrder) (s span, exact bool
 		}
 	}
 	return everything, false
+}
+
+// with returns the smallest span that has both in it.
+func (s span) with(other span) span {
+	switch {
+	case other.from >= other.until:
+		return s
+	case s.from >= s.until:
+		return other
+	}
+	return span{min(s.from, other.from), max(s.until, other.until)}
 }
 
 func (c *soqlCompiler) testPositions(n *soqlTest, by rowOrder) span {

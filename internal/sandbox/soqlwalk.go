@@ -126,8 +126,12 @@ func (p *soqlPlan) candidates(ctx context.Context, show func(v *view) *dataError
 	return nil
 }
 
-// rowAt returns the row at a position.
-func (p *soqlPlan) rowAt(position int64) int64 {
+// rowAt returns the row behind that many positions.
+func (p *soqlPlan) rowAt(n int64) int64 {
+	position := p.from + n
+	if p.descending {
+		position = p.until - 1 - n
+	}
 	if p.by == byStamp {
 		return p.object.table.rowAt(position)
 	}
@@ -136,47 +140,42 @@ func (p *soqlPlan) rowAt(position int64) int64 {
 
 // walk shows the results from a place on until show returns false; the place is that behind the record.
 func (p *soqlPlan) walk(ctx context.Context, at walkPlace, show func(row int64, behind walkPlace) bool) *dataError {
-	t := p.object.table
 	v := p.org.look(p.snap, p.object, 0)
-	for looked := 1; ; looked++ {
-		if looked > maxWalked || (looked%1024 == 0 && ctx.Err() != nil) {
+	looked := 0
+	for ; at.base < p.until-p.from; at.base++ {
+		if looked++; looked > maxWalked || (looked%1024 == 0 && ctx.Err() != nil) {
 			return errTooLong
 		}
-		if at.base >= p.until-p.from {
-			break
-		}
-		position := p.from + at.base
-		if p.descending {
-			position = p.until - 1 - at.base
-		}
-		v.row, v.changed = p.rowAt(position), nil
-		if p.snap.change(t, v.row) != nil || !p.acceptsAsMade(&v) {
-			at.base++
+		v.row, v.changed = p.rowAt(at.base), nil
+		if p.snap.change(p.object.table, v.row) != nil || !p.acceptsAsMade(&v) {
 			continue
 		}
-		if at.extra < len(p.extra) {
-			other := p.org.look(p.snap, p.object, p.extra[at.extra])
-			if p.compare(p.entry(&other), p.entry(&v)) < 0 {
-				at.extra++
-				if !show(other.row, at) {
-					return nil
-				}
-				continue
-			}
+		if !p.showExtras(&at, &v, show) {
+			return nil
 		}
-		at.base++
-		if !show(v.row, at) {
+		if !show(v.row, walkPlace{at.base + 1, at.extra}) {
 			return nil
 		}
 	}
-	for at.extra < len(p.extra) {
-		row := p.extra[at.extra]
-		at.extra++
-		if !show(row, at) {
-			return nil
-		}
-	}
+	p.showExtras(&at, nil, show)
 	return nil
+}
+
+// showExtras shows the changed records that come before a generated one, all for nil, until show returns false.
+func (p *soqlPlan) showExtras(at *walkPlace, v *view, show func(row int64, behind walkPlace) bool) bool {
+	for at.extra < len(p.extra) && (v == nil || p.extraBefore(at.extra, v)) {
+		at.extra++
+		if !show(p.extra[at.extra-1], *at) {
+			return false
+		}
+	}
+	return true
+}
+
+// extraBefore reports whether the next changed record comes before a generated one.
+func (p *soqlPlan) extraBefore(next int, v *view) bool {
+	other := p.org.look(p.snap, p.object, p.extra[next])
+	return p.compare(p.entry(&other), p.entry(v)) < 0
 }
 
 // acceptsAsMade reports whether a generated record is among the results. The positions answer that for exact plans.
