@@ -27,6 +27,7 @@ type sandboxOptions struct {
 	sites                         int
 	tokenTTL, reuseInterval, idle time.Duration
 	autoApprove, noRotation       bool
+	fresh                         bool
 }
 
 const sandboxListen = "127.0.0.1:8090"
@@ -39,6 +40,7 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 			"Salesforce. It is generated on the fly from a seed: the same seed gives the same sites, and a million issues take\n" +
 			"no memory. It knows the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are\n" +
 			"forgotten when it ends.\n\n" +
+			"The Salesforce org keeps what is written to it, up to 10,000 records, until it ends. It takes the access token sandbox.\n\n" +
 			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, lost, cut, truncate, html,\n" +
 			"anonymous, repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
 			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.",
@@ -56,6 +58,7 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	f.IntVar(&o.dailyRequests, "daily-requests", sandbox.DefaultDailyRequests, "how many requests the Salesforce org has in 24 hours")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
+	f.BoolVar(&o.fresh, "fresh", false, "let the newest Salesforce records be of now, not of a time that follows from the seed")
 	o.oauthFlags(cmd)
 	cmd.AddCommand(c.sandboxEnvCmd(&o))
 	return cmd
@@ -78,6 +81,9 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
 		Records: orNone(o.records), DailyRequests: o.dailyRequests,
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
+	}
+	if o.fresh {
+		opts.Until = time.Now()
 	}
 	switch {
 	case o.dailyRequests < 0:

@@ -38,7 +38,7 @@ const orgName = "Acme (sandbox)"
 func newOrg(o Options, people []account, faults *faultLayer) *org {
 	g := &org{people: people, now: o.OAuthNow, seed: o.Seed, faults: faults, clock: orgClock(o), changes: newOverlay(), usage: newUsage(o)}
 	g.wellKnown, g.client, g.born = o.Token, o.ClientID, o.OAuthNow()
-	g.fillOrg(o, g.clock())
+	g.fillOrg(o, lastChange(o, g.clock()))
 	g.id = g.object1("Organization").table.id(0)
 	for i := range people {
 		g.users = append(g.users, g.object1("User").table.id(int64(i)))
@@ -46,14 +46,23 @@ func newOrg(o Options, people []account, faults *faultLayer) *org {
 	return g
 }
 
-// orgClock is the clock of the org's records. Unlike a site's it goes on from where it starts, since records can be
-// changed.
+// orgClock is the clock of the org's records. Unlike a site's it goes on, since records can be changed.
 func orgClock(o Options) func() time.Time {
 	if o.Now != nil {
 		return o.Now
 	}
-	start, from := time.Now(), epoch(o.Seed)
-	return func() time.Time { return from.Add(time.Since(start)) }
+	return o.OAuthNow
+}
+
+// lastChange is when the newest of the generated records changed: never in the future.
+func lastChange(o Options, now time.Time) time.Time {
+	switch {
+	case !o.Until.IsZero():
+		return o.Until
+	case o.Now != nil, now.Before(epoch(o.Seed)):
+		return now
+	}
+	return epoch(o.Seed)
 }
 
 // identity is the address that stands for a user.

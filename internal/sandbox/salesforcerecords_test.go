@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -296,7 +297,7 @@ func TestChangesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := o.add(b.org.objects[0].table, &change{}); err != errStorage {
+	if _, err := o.add(b.org.objects[0].table, &change{}); !errors.Is(err, errStorage) {
 		t.Errorf("one more: %v", err)
 	}
 }

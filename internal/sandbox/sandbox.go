@@ -59,9 +59,11 @@ type Options struct {
 	// Faults are applied in the order given; see ParseFault.
 	Faults []Fault
 	// Now is the site's clock: serverTime, relative dates in JQL, and the age of page tokens. By default it stands
-	// still at a moment that follows from the seed. The Salesforce org's records were changed last when its clock
-	// says so at the start; by default its clock goes on from that moment.
+	// still at a moment that follows from the seed. The Salesforce org's default clock is that of tokens.
 	Now func() time.Time
+	// Until is when the newest of the Salesforce org's records changed: by default a moment that follows from the seed,
+	// or what Now says at the start.
+	Until time.Time
 	// Email and Token are the accepted Basic credentials. The Salesforce org takes Token as an access token.
 	Email, Token string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
