@@ -91,6 +91,9 @@ func (g *org) mount(r *router) {
 	} {
 		get(data+"/{version}"+path, g.private(call))
 	}
+	r.mux.HandleFunc(data+"/{version}/{rest...}", g.private(func(w http.ResponseWriter, _ *http.Request, _ session) {
+		writeRefusal(w, errNoResource)
+	}))
 	r.handle(data+"/{version}/sobjects/{object}", map[string]http.HandlerFunc{
 		http.MethodGet: g.private(g.showObject), http.MethodPost: g.private(g.createRecord),
 	})

@@ -227,7 +227,7 @@ func TestSalesforceAPI(t *testing.T) {
 			if got.status != c.status || !strings.Contains(string(got.body), c.body) {
 				t.Errorf("got %d %s, want %d %s", got.status, got.body, c.status, c.body)
 			}
-			counted := strings.HasPrefix(c.path, dataPath) && c.status != 401 && c.name != "unknown resource" || c.name == "no scope" || c.name == "unknown version"
+			counted := strings.HasPrefix(c.path, dataPath) && c.status != 401 || c.name == "no scope" || c.name == "unknown version"
 			if has := got.header.Get("Sforce-Limit-Info") != ""; has != counted {
 				t.Errorf("Sforce-Limit-Info %q", got.header.Get("Sforce-Limit-Info"))
 			}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"time"
 )
 
 // entityDescription is what the list of objects and the description of one say of it.
@@ -52,8 +53,22 @@ func (o *sobject) describe(version string) entityDescription {
 	return d
 }
 
+// unmodified answers a request that asks only for what has changed since a time. Objects never change.
+func (g *org) unmodified(w http.ResponseWriter, r *http.Request) bool {
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	w.Header().Set("Last-Modified", g.born.UTC().Format(http.TimeFormat))
+	if err != nil || since.Before(g.born.Truncate(time.Second)) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
 // describeGlobal lists the objects that the user sees.
 func (g *org) describeGlobal(w http.ResponseWriter, r *http.Request, _ session) {
+	if g.unmodified(w, r) {
+		return
+	}
 	var list []entityDescription
 	for _, o := range g.objects {
 		if !o.is(hidden) {
@@ -236,6 +251,9 @@ func (g *org) describe(w http.ResponseWriter, r *http.Request, _ session) {
 	o, ok := g.object(r.PathValue("object"))
 	if !ok {
 		writeRefusal(w, errNoResource)
+		return
+	}
+	if g.unmodified(w, r) {
 		return
 	}
 	fields := make([]fieldDescription, len(o.fields))

@@ -154,6 +154,19 @@ func dropMembers(v any, names []string) {
 	}
 }
 
+func TestDescribeUnmodified(t *testing.T) {
+	clock := newFakeClock()
+	b := serveOrg(t, Options{OAuthNow: clock.Now})
+	for _, path := range []string{"/sobjects", "/sobjects/Case/describe"} {
+		for since, want := range map[time.Duration]int{-time.Hour: http.StatusOK, 0: http.StatusNotModified, time.Hour: http.StatusNotModified} {
+			got := b.call(http.MethodGet, dataPath+path, "", "If-Modified-Since", clock.Now().Add(since).Format(http.TimeFormat))
+			if got.status != want || got.header.Get("Last-Modified") == "" || (want == http.StatusNotModified) != (len(got.body) == 0) {
+				t.Errorf("%s since %s: %d", path, since, got.status)
+			}
+		}
+	}
+}
+
 // Describe tells of fields what queries do with them.
 func TestDescribeIsTrue(t *testing.T) {
 	b := serveOrg(t, Options{Records: 40})

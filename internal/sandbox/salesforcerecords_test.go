@@ -198,6 +198,33 @@ func (b *orgBox) checkReplication(resource string, at time.Time, want ...string)
 	}
 }
 
+// The newest record is of the time that the options say, and never of the future.
+func TestLastChange(t *testing.T) {
+	clock := newFakeClock()
+	early := func() time.Time { return time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC) }
+	until := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
+	cases := []struct {
+		name    string
+		options Options
+		want    time.Time
+	}{
+		{"by the seed", Options{OAuthNow: clock.Now}, epoch(1)},
+		{"by another seed", Options{OAuthNow: clock.Now, Seed: 9}, epoch(9)},
+		{"by the site's clock", Options{Now: early, OAuthNow: clock.Now}, early()},
+		{"a clock that is behind", Options{OAuthNow: early}, early()},
+		{"given", Options{Until: until, OAuthNow: clock.Now}, until.Truncate(time.Second)},
+	}
+	for _, c := range cases {
+		c.options.Records = 100_000
+		b := serveOrg(t, c.options)
+		newest := b.all("query", "SELECT SystemModstamp FROM Lead ORDER BY SystemModstamp DESC LIMIT 1")[0]["SystemModstamp"].(string)
+		at, _ := parseMoment(newest)
+		if ago := c.want.Sub(time.UnixMilli(at)); ago < 0 || ago > 15*time.Minute {
+			t.Errorf("%s: the newest record is of %s, want %s", c.name, newest, c.want)
+		}
+	}
+}
+
 // What replication tells of generated records is what queries find.
 func TestReplicationWindows(t *testing.T) {
 	clock := newFakeClock()
