@@ -86,7 +86,7 @@ func (g *org) mount(r *router) {
 	get(data, g.listVersions)
 	for path, call := range map[string]dataCall{
 		"": g.listResources, "/limits": g.limits, "/query": g.query, "/queryAll": g.queryAll, "/query/{locator}": g.queryMore,
-		"/queryAll/{locator}": g.queryMore, "/sobjects": g.describeGlobal, "/sobjects/{object}/describe": g.describe,
+		"/queryAll/{locator}": g.queryMore, "/sobjects": g.describeGlobal, "/search": g.search, "/sobjects/{object}/describe": g.describe,
 		"/sobjects/{object}/updated": g.updated, "/sobjects/{object}/deleted": g.deletedSince,
 	} {
 		get(data+"/{version}"+path, g.private(call))
@@ -181,7 +181,7 @@ func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
 	base := "/services/data/" + r.PathValue("version")
 	writeValue(w, http.StatusOK, map[string]string{
 		"identity": g.identity(r, s.account), "limits": base + "/limits", "query": base + "/query",
-		"queryAll": base + "/queryAll", "sobjects": base + "/sobjects",
+		"queryAll": base + "/queryAll", "search": base + "/search", "composite": base + "/composite", "sobjects": base + "/sobjects",
 	})
 }
 

@@ -114,6 +114,7 @@ func TestRecordedAnswers(t *testing.T) {
 		{"auth_success_response", grant, nil},
 		{"refresh_success_response", grant, nil},
 		{"refresh_error_response", dead, nil},
+		{"search_error_response", get("/search?q=FIND"), nil},
 	}
 	for _, c := range cases {
 		raw, err := os.ReadFile(filepath.Join(folder, c.file+".json"))

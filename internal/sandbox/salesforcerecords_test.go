@@ -300,6 +300,35 @@ func TestWriteRefusals(t *testing.T) {
 	}
 }
 
+func TestSearch(t *testing.T) {
+	b := serveOrg(t, Options{Records: 400})
+	id, err := b.CreateRecord("Account", map[string]any{"Name": "Zebra 100%_x Ltd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(sosl string) reply {
+		return b.call(http.MethodGet, dataPath+"/search?q="+url.QueryEscape(sosl), "")
+	}
+	for _, sosl := range []string{"FIND {zebra ltd}", "find {Zeb* 100%_x} in name fields returning Account(Id, Name), Contact", `FIND {"Zebra"} RETURNING Lead, Account (Name) LIMIT 5`} {
+		var found struct{ SearchRecords []map[string]any }
+		got := find(sosl)
+		if err := json.Unmarshal(got.body, &found); err != nil || len(found.SearchRecords) != 1 || found.SearchRecords[0]["Id"] != id {
+			t.Errorf("%s: %d %s", sosl, got.status, got.body)
+		}
+	}
+	if got := find("FIND {100*x y} RETURNING Account"); string(got.body) != `{"searchRecords":[]}` {
+		t.Errorf("got %s", got.body)
+	}
+	for sosl, code := range map[string]string{
+		"FIND zebra": "MALFORMED_SEARCH", "FIND {z}": "MALFORMED_SEARCH", "FIND {zebra} RETURNING": "MALFORMED_SEARCH",
+		"FIND {zebra} RETURNING Salary__c": "INVALID_TYPE", "FIND {zebra} RETURNING Account(Nothing)": "INVALID_FIELD", "FIND {zebra} RETURNING Account(": "MALFORMED_SEARCH",
+	} {
+		if got := find(sosl); got.status != http.StatusBadRequest || !strings.Contains(string(got.body), code) {
+			t.Errorf("%s: %d %s", sosl, got.status, got.body)
+		}
+	}
+}
+
 // Pages of a query show the same records whatever is written meanwhile, and changes are bounded.
 func TestChangesAreBounded(t *testing.T) {
 	b := serveOrg(t, Options{Records: 1_000})

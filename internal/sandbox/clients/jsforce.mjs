@@ -98,6 +98,9 @@ async function writes(conn) {
     const saved = await conn.sobject('Invoice__c').upsert({ External_Id__c: 'from jsforce', Amount__c: 12.5 }, 'External_Id__c');
     assert.equal(saved.success && saved.created, created);
   }
+  const named = await conn.sobject('Account').create({ Name: 'Found by jsforce' });
+  const search = await conn.search('FIND {Found jsforce} IN NAME FIELDS RETURNING Account(Id, Name)');
+  assert.deepEqual(search.searchRecords.map((r) => r.Id), [named.id]);
   await assert.rejects(conn.sobject('CaseComment').create({ CommentBody: 'of nothing' }), { errorCode: 'REQUIRED_FIELD_MISSING' });
   return { comment: made.id, deleted: doomed.id };
 }
