@@ -1,0 +1,235 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// orgBox is a sandbox whose Salesforce org is connected.
+type orgBox struct {
+	*oauthBox
+	token string
+}
+
+func serveOrg(t testing.TB, o Options) *orgBox {
+	t.Helper()
+	b := serveOAuth(t, o)
+	return &orgBox{b, b.connect(salesforceFlow).text(t, "access_token")}
+}
+
+// batch is an answer to a query.
+type batch struct {
+	TotalSize      int              `json:"totalSize"`
+	Done           bool             `json:"done"`
+	NextRecordsURL string           `json:"nextRecordsUrl"`
+	Records        []map[string]any `json:"records"`
+}
+
+func (b *orgBox) call(method, path, body string, header ...string) reply {
+	b.t.Helper()
+	h := map[string]string{"Authorization": "Bearer " + b.token, "Content-Type": "application/json"}
+	for pair := range slices.Chunk(header, 2) {
+		h[pair[0]] = pair[1]
+	}
+	return b.send(method, path, h, body)
+}
+
+func (r reply) batch(t testing.TB) batch {
+	t.Helper()
+	var page batch
+	if err := json.Unmarshal(r.body, &page); err != nil || r.status != http.StatusOK {
+		t.Fatalf("got %d %s, %v", r.status, r.body, err)
+	}
+	return page
+}
+
+func (b *orgBox) ask(resource, soql string, header ...string) reply {
+	b.t.Helper()
+	return b.call(http.MethodGet, dataPath+"/"+resource+"?q="+url.QueryEscape(soql), "", header...)
+}
+
+// all reads the batches of a query to the end.
+func (b *orgBox) all(resource, soql string, header ...string) []map[string]any {
+	b.t.Helper()
+	page := b.ask(resource, soql, header...).batch(b.t)
+	records := page.Records
+	for !page.Done {
+		page = b.call(http.MethodGet, salesforcePrefix+page.NextRecordsURL, "").batch(b.t)
+		records = append(records, page.Records...)
+	}
+	if len(records) != page.TotalSize {
+		b.t.Fatalf("%s: %d records of %d", soql, len(records), page.TotalSize)
+	}
+	return records
+}
+
+func ids(records []map[string]any) []string {
+	list := make([]string, len(records))
+	for i, r := range records {
+		list[i], _ = r["Id"].(string)
+	}
+	return list
+}
+
+// What a query finds is what a look at every record finds.
+func TestSOQLFindsWhatIsThere(t *testing.T) {
+	b := serveOrg(t, Options{Records: 9_000})
+	everything := b.all("queryAll", "SELECT Id, SystemModstamp, CreatedDate, LastModifiedDate, IsDeleted, Status, Subject, AccountId, IsClosed, Owner.Name FROM Case")
+	middle := everything[4_000]
+	stamp := func(r map[string]any) string { s, _ := r["SystemModstamp"].(string); return s }
+	literal := func(s string) string { return strings.Replace(s, "+0000", "Z", 1) }
+	text := func(name string) func(map[string]any) string {
+		return func(r map[string]any) string { s, _ := r[name].(string); return s }
+	}
+	id, created := text("Id"), text("CreatedDate")
+	at, mid := literal(stamp(middle)), id(middle)
+	byID := func(x, y map[string]any) int { return strings.Compare(id(x), id(y)) }
+	byStamp := func(x, y map[string]any) int {
+		return strings.Compare(stamp(x)+id(x), stamp(y)+id(y))
+	}
+	cases := []struct {
+		where, order string
+		accept       func(map[string]any) bool
+		compare      func(x, y map[string]any) int
+	}{
+		{"", "", nil, byID},
+		{"", " ORDER BY Id DESC", nil, func(x, y map[string]any) int { return byID(y, x) }},
+		{"", " ORDER BY SystemModstamp, Id", nil, byStamp},
+		{"", " ORDER BY SystemModstamp DESC, Id DESC", nil, func(x, y map[string]any) int { return byStamp(y, x) }},
+		{"", " ORDER BY Subject NULLS LAST", nil, nil},
+		{"SystemModstamp > " + at + " OR (SystemModstamp = " + at + " AND Id > '" + mid + "')", " ORDER BY SystemModstamp ASC, Id ASC", func(r map[string]any) bool {
+			return stamp(r) > stamp(middle) || (stamp(r) == stamp(middle) && id(r) > mid)
+		}, byStamp},
+		{"SystemModstamp >= " + at + " AND Status = 'new'", "", func(r map[string]any) bool { return stamp(r) >= stamp(middle) && r["Status"] == "New" }, byStamp},
+		{"SystemModstamp < " + at, "", func(r map[string]any) bool { return stamp(r) < stamp(middle) }, byStamp},
+		{"SystemModstamp <= " + at, " ORDER BY LastModifiedDate", func(r map[string]any) bool { return stamp(r) <= stamp(middle) }, byStamp},
+		{"SystemModstamp != " + at, " ORDER BY Id", func(r map[string]any) bool { return stamp(r) != stamp(middle) }, byID},
+		{"CreatedDate > " + literal(created(middle)), " ORDER BY CreatedDate, Id", func(r map[string]any) bool { return created(r) > created(middle) }, byID},
+		{"Id > '" + mid[:15] + "' AND Id <= '" + id(everything[5_000]) + "'", " ORDER BY Id DESC", func(r map[string]any) bool {
+			return id(r) > mid && id(r) <= id(everything[5_000])
+		}, func(x, y map[string]any) int { return byID(y, x) }},
+		{"Id IN ('" + mid + "', '" + id(everything[7]) + "', '500000000000000AAA')", "", func(r map[string]any) bool { return id(r) == mid || id(r) == id(everything[7]) }, byID},
+		{"NOT Id = '" + mid + "'", "", func(r map[string]any) bool { return id(r) != mid }, byID},
+		{"Status NOT IN ('New', 'Closed') AND (NOT AccountId = null)", "", func(r map[string]any) bool {
+			return r["Status"] != "New" && r["Status"] != "Closed" && r["AccountId"] != nil
+		}, byID},
+		{"AccountId = null", "", func(r map[string]any) bool { return r["AccountId"] == nil }, byID},
+		{"IsClosed = true AND Subject LIKE 'fix%\\_%'", "", func(r map[string]any) bool {
+			subject := strings.ToLower(text("Subject")(r))
+			return r["IsClosed"] == true && strings.HasPrefix(subject, "fix") && strings.Contains(subject[3:], "_")
+		}, byID},
+		{"Subject LIKE '_ix time%'", "", func(r map[string]any) bool { return strings.HasPrefix(strings.ToLower(text("Subject")(r)), "fix time") }, byID},
+		{"Owner.Name = 'you (sandbox)'", "", func(r map[string]any) bool {
+			o, _ := r["Owner"].(map[string]any)
+			return o["Name"] == "You (sandbox)"
+		}, byID},
+	}
+	for _, c := range cases {
+		for _, resource := range []string{"query", "queryAll"} {
+			var want []map[string]any
+			for _, r := range everything {
+				if (resource == "queryAll" || r["IsDeleted"] == false) && (c.accept == nil || c.accept(r)) {
+					want = append(want, r)
+				}
+			}
+			where := ""
+			if c.where != "" {
+				where = " WHERE " + c.where
+			}
+			got := ids(b.all(resource, "SELECT Id FROM Case"+where+c.order, "Sforce-Query-Options", "batchSize=700"))
+			if c.compare == nil {
+				slices.Sort(got)
+				slices.SortFunc(want, byID)
+			} else {
+				slices.SortFunc(want, c.compare)
+			}
+			if !slices.Equal(got, ids(want)) {
+				t.Errorf("%s %q%s: got %d, want %d", resource, c.where, c.order, len(got), len(want))
+			}
+			count := b.ask(resource, "SELECT COUNT() FROM Case"+where).batch(t)
+			if count.TotalSize != len(want) || len(count.Records) != 0 || !count.Done {
+				t.Errorf("%s %q: counted %+v, want %d", resource, c.where, count, len(want))
+			}
+		}
+	}
+}
+
+// The keyset finds every record once, though more share a moment than a batch holds.
+func TestSOQLKeyset(t *testing.T) {
+	b := serveOrg(t, Options{Records: 14_000})
+	where, seen, shared := "", map[string]bool{}, map[string]int{}
+	for pages := 0; ; pages++ {
+		page := b.ask("query", "SELECT Id, SystemModstamp FROM Contact"+where+" ORDER BY SystemModstamp ASC, Id ASC LIMIT 2000").batch(t)
+		if !page.Done || page.TotalSize != len(page.Records) {
+			t.Fatalf("%d records, %+v", len(page.Records), page.TotalSize)
+		}
+		if len(page.Records) == 0 {
+			break
+		}
+		for _, r := range page.Records {
+			id, _ := r["Id"].(string)
+			if seen[id] {
+				t.Fatalf("%s twice", id)
+			}
+			seen[id] = true
+			shared[fmt.Sprint(r["SystemModstamp"])]++
+		}
+		where = behind(page.Records[len(page.Records)-1])
+	}
+	if live, _, _ := b.RecordCount("Contact"); len(seen) != live {
+		t.Errorf("found %d of %d", len(seen), live)
+	}
+	if most := slices.Max(slices.Collect(maps.Values(shared))); most <= largestBatch {
+		t.Errorf("at most %d records share a SystemModstamp: a batch holds them", most)
+	}
+}
+
+// behind is the keyset of the records after one.
+func behind(last map[string]any) string {
+	stamp := strings.Replace(fmt.Sprint(last["SystemModstamp"]), "+0000", "Z", 1)
+	return fmt.Sprintf(" WHERE SystemModstamp > %s OR (SystemModstamp = %s AND Id > '%s')", stamp, stamp, last["Id"])
+}
+
+// A page costs the same at any depth of a million records: none is looked at but those near it.
+func TestSOQLDepth(t *testing.T) {
+	b := serveOrg(t, Options{Records: 1_000_000})
+	g := b.org
+	contact, _ := g.object("Contact")
+	for _, rank := range []int64{0, 100_500, 500_000, 990_000} {
+		v := g.look(g.changes.snapshot(), contact, contact.table.rowAt(rank))
+		where := behind(map[string]any{"Id": v.id(), "SystemModstamp": timeText(v.of("SystemModstamp"))})
+		query, err := parseSOQL("SELECT Id FROM Contact"+where+" ORDER BY SystemModstamp, Id LIMIT 2000", g.clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := (&soqlCompiler{org: g, snap: g.changes.snapshot(), query: query}).plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		looked, match := 0, plan.match
+		plan.match = func(v *view) bool { looked++; return match(v) }
+		c, err := newCursor(t.Context(), plan, largestBatch)
+		if err != nil || looked > largestBatch+longestLoad {
+			t.Fatalf("rank %d: looked at %d records, %v", rank, looked, err)
+		}
+		if rows, _ := c.batch(t.Context(), 0); len(rows) != min(2000, int(c.total)) || contact.table.rank(rows[0]) != rank+1 {
+			t.Errorf("rank %d: %d rows, from rank %d on", rank, len(rows), contact.table.rank(rows[0]))
+		}
+	}
+}
+
+func timeText(d datum) string { return strings.Trim(string(appendMoment(nil, d.at)), `"`) }
+
+func BenchmarkSOQLKeyset(b *testing.B) {
+	box := serveOrg(b, Options{Records: 1_000_000})
+	where := behind(box.ask("query", "SELECT Id, SystemModstamp FROM Contact ORDER BY Id LIMIT 1").batch(b).Records[0])
+	for b.Loop() {
+		box.ask("query", "SELECT Id, Name, SystemModstamp FROM Contact"+where+" ORDER BY SystemModstamp, Id LIMIT 2000")
+	}
+}
