@@ -57,6 +57,10 @@ var fields = []connectors.Field{
 		Help: "Exceptions as schema.table=column; an empty column means that the table has none.",
 	},
 	{
+		Name: "query_key", Label: "Key of queries", Kind: connectors.KindList, Example: "id",
+		Help: "Columns that together tell the rows of a query apart, to page long results by where they show no table's primary key.",
+	},
+	{
 		Name: "statement_timeout", Label: "Statement timeout", Kind: connectors.KindInt, Default: "30", Min: 1, Max: 3600, Example: "30",
 		Help: "Seconds after which the server ends a statement.",
 	},

@@ -11,19 +11,16 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 )
 
-// ListItems returns one page of a table's rows in the order of its key, or of its change column with UpdatedAfter. A
+// ListItems returns one page of the rows of a query, or of a table's in the order of its key, or of its change column with UpdatedAfter. A
 // page may hold fewer rows than asked for when they are large. A table without a usable key is [connectors.Unsupported]
 // beyond keylessRows rows; a table that vanished is [connectors.NotFound].
 func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
-	none := connectors.Page[connectors.Item]{}
-	if q.ContainerID == "" {
-		return none, connectors.InvalidFields(connectors.Fault{
-			Field: "containerId", Message: "name a table as schema.table; PostgreSQL lists the rows of one at a time",
-		})
+	if q.Query != "" {
+		return d.queryRows(ctx, q)
 	}
-	name, err := parseTableName(q.ContainerID)
+	name, err := containerName(q.ContainerID)
 	if err != nil {
-		return none, connectors.InvalidFields(connectors.Fault{Field: "containerId", Message: err.Error()})
+		return connectors.Page[connectors.Item]{}, err
 	}
 	page, stale, err := d.page(ctx, name, q, false)
 	if stale {
@@ -31,6 +28,20 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 		page, _, err = d.page(ctx, name, q, true)
 	}
 	return page, d.ofTable(name, err)
+}
+
+// containerName reads the id of a container.
+func containerName(id string) (tableName, error) {
+	if id == "" {
+		return tableName{}, connectors.InvalidFields(connectors.Fault{
+			Field: "containerId", Message: "name a table as schema.table; PostgreSQL lists the rows of one at a time",
+		})
+	}
+	name, err := parseTableName(id)
+	if err != nil {
+		return name, connectors.InvalidFields(connectors.Fault{Field: "containerId", Message: err.Error()})
+	}
+	return name, nil
 }
 
 // errStale says that a description of a table is out of date.
@@ -87,8 +98,7 @@ func (d *Driver) changeOf(r *relation) (change, string) {
 		if c.name != name {
 			continue
 		}
-		switch c.oid {
-		case oidTimestamptz, oidTimestamp, oidDate:
+		if isTime(c.oid) {
 			return change{i, c.oid}, ""
 		}
 		return change{at: -1}, "its change column " + name + " is neither a timestamp nor a date; name another in updated_columns"
@@ -98,6 +108,9 @@ func (d *Driver) changeOf(r *relation) (change, string) {
 	}
 	return change{at: -1}, "it has no column " + name + " that may be read; name its change column in updated_columns as " + r.name.String() + "=column"
 }
+
+// isTime reports whether a column of that type can tell when a row was changed.
+func isTime(oid uint32) bool { return oid == oidTimestamptz || oid == oidTimestamp || oid == oidDate }
 
 // since returns the time as a parameter of the change column's type, rounded up to what PostgreSQL stores.
 func (c change) since(t time.Time) param {

@@ -91,7 +91,7 @@ func (l *listing) statements() []statement {
 		return []statement{l.keyed()}
 	}
 	l.rows = 1
-	path := statement{searchPathSQL, []param{text(l.rel.path)}, 1}
+	path := statement{sql: searchPathSQL, params: []param{text(l.rel.path)}, width: 1}
 	return []statement{path, l.keyed()}
 }
 
@@ -147,7 +147,7 @@ func (l *listing) keyed() statement {
 		b.WriteString(")")
 	}
 	b.WriteString(" ORDER BY " + order + " LIMIT " + b.param(integer(l.limit())))
-	return statement{b.String(), b.params, len(l.rel.columns)}
+	return statement{sql: b.String(), params: b.params, width: len(l.rel.columns)}
 }
 
 // keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
@@ -175,7 +175,7 @@ func (l *listing) keyless() statement {
 	}
 	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())) + ")")
 	b.WriteString(" SELECT " + out.String() + `p.h, p.n, s.total, s.digest FROM s LEFT JOIN p ON true ORDER BY p.h COLLATE "C", p.n`)
-	return statement{b.String(), b.params, len(l.rel.columns) + 4}
+	return statement{sql: b.String(), params: b.params, width: len(l.rel.columns) + 4}
 }
 
 // restart forgets what an earlier try returned.
@@ -197,14 +197,19 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 			return err
 		}
 	}
-	if len(l.items) == l.size {
+	return l.fill(row, l.rel)
+}
+
+// fill adds a row to the page, or notes that it is full. The relation remembers how many rows fit.
+func (l *listing) fill(row [][]byte, rel *relation) error {
+	if l.more || len(l.items) == l.size {
 		l.more = true
 		return nil
 	}
 	l.bytes += sizeOf(row)
 	if len(l.items) > 0 && l.bytes > pageBytes {
 		l.more = true
-		l.rel.fits.Store(int32(len(l.items)))
+		rel.fits.Store(int32(len(l.items)))
 		return nil
 	}
 	return l.add(row)

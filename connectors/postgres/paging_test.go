@@ -280,7 +280,7 @@ func TestLargeRows(t *testing.T) {
 	if len(p.Items) != 11 || p.Next == "" {
 		t.Errorf("the first page has %d rows, want 11", len(p.Items))
 	}
-	if rel := d.cache.get(tableName{s, "t"}); rel.fits.Load() != 11 {
+	if rel := d.tables.get(tableName{s, "t"}); rel.fits.Load() != 11 {
 		t.Errorf("the next page asks for %d rows, want 11", rel.fits.Load())
 	}
 	visitOnce(t, d, q, 40)

@@ -35,10 +35,13 @@ var Definition = connectors.Definition{
 
 	Container: "table",
 	Item:      "row",
-	Filters:   []string{connectors.CapUpdatedAfter},
-	Expand:    expand,
-	Driver:    (*Driver)(nil),
-	New:       newDriver,
+	Filters:   []string{connectors.CapUpdatedAfter, connectors.CapQuery},
+
+	PerContainer: true,
+
+	Expand: expand,
+	Driver: (*Driver)(nil),
+	New:    newDriver,
 }
 
 var (
@@ -53,7 +56,10 @@ const lockTimeout = 5 * time.Second
 type Driver struct {
 	pool    *pool
 	changes changeColumns
-	cache   relationCache
+	// queryKey names columns that tell the rows of a query apart.
+	queryKey []string
+	tables   cache[tableName, *relation]
+	results  cache[string, *result] // by the text of the query
 
 	host, port, database, user string
 	sslmode                    string
@@ -75,7 +81,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	}
 	d := &Driver{
 		changes:          changes,
-		cache:            relationCache{now: env.Now},
+		queryKey:         c.List("query_key"),
 		host:             c.String("host"),
 		port:             strconv.Itoa(c.Int("port")),
 		database:         c.String("database"),
@@ -85,14 +91,19 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		lockTimeout:      lockTimeout,
 		timeout:          env.Timeout,
 	}
-	if env.Now == nil {
-		d.cache.now = time.Now
-	}
+	d.tables.now, d.results.now = clock(env), clock(env)
 	d.pool = newPool(target{
 		dial: env.Dial, host: d.host, port: c.Int("port"), database: d.database, user: d.user,
 		password: c.Secret("password"), tls: tlsConfig, channelBinding: c.String("channel_binding"),
 	})
 	return d, nil
+}
+
+func clock(env connectors.Env) func() time.Time {
+	if env.Now == nil {
+		return time.Now
+	}
+	return env.Now
 }
 
 // Close ends every connection and the work that is under way; it returns when no goroutine is left.

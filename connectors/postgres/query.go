@@ -26,6 +26,7 @@ const (
 	oidFloat4      = 700
 	oidFloat8      = 701
 	oidDate        = 1082
+	oidOIDs        = 1028 // an array of oid
 	oidTimestamp   = 1114
 	oidTimestamptz = 1184
 	oidNumeric     = 1700
@@ -43,6 +44,7 @@ type statement struct {
 	sql    string
 	params []param
 	width  int
+	fields func([]pgconn.FieldDescription) error // takes the columns of its result, rows or not; may be nil
 }
 
 // take receives a row of a statement, counted from 0; fields and row are good until it returns.
@@ -53,24 +55,42 @@ const (
 	firstDelay = 100 * time.Millisecond
 )
 
-// read runs the statements in one read-only transaction and one round trip. A failure that another try may mend, such
-// as a broken connection, is tried up to four times; restart is called before each try and forgets earlier rows.
+// work is what one read-only transaction does, in one round trip.
+type work struct {
+	stmts   []statement
+	restart func() // forgets the rows of an earlier try
+	rows    take
+	// foreign says that the statements hold SQL of a user's: what it changed of the session does not outlive it.
+	foreign bool
+}
+
+// read runs statements of this package in one read-only transaction. A failure that another try may mend, such as a
+// broken connection, is tried up to four times; restart is called before each try and forgets earlier rows.
 func (d *Driver) read(ctx context.Context, stmts []statement, restart func(), rows take) error {
+	err := d.do(ctx, work{stmts: stmts, restart: restart, rows: rows})
+	if err != nil {
+		return d.coded(ctx, err)
+	}
+	return nil
+}
+
+// do is read for any work. Its error is as it came, for the caller to code.
+func (d *Driver) do(ctx context.Context, w work) error {
 	// The server ends statements by itself; this bounds a server or network that fell silent.
-	limit := time.Duration(len(stmts))*d.statementTimeout + connectTimeout + cancelGrace
+	limit := time.Duration(len(w.stmts))*d.statementTimeout + connectTimeout + cancelGrace
 	if d.timeout > 0 {
 		limit = min(limit, d.timeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxTries*limit)
 	defer cancel()
 	for try, old := 1, true; ; {
-		restart()
-		reused, err := d.try(ctx, limit, stmts, rows)
+		w.restart()
+		reused, err := d.try(ctx, limit, w)
 		if err == nil {
 			return nil
 		}
 		if try == maxTries || ctx.Err() != nil || !mendable(err) {
-			return d.coded(ctx, err)
+			return outcome(ctx, err)
 		}
 		if reused && old {
 			// It may have died while it was idle, and the others with it, which says nothing about the server.
@@ -79,10 +99,19 @@ func (d *Driver) read(ctx context.Context, stmts []statement, restart func(), ro
 			continue
 		}
 		if err := pause(ctx, try); err != nil {
-			return d.coded(ctx, err)
+			return err
 		}
 		try++
 	}
+}
+
+// outcome is the error of work: why its context ended, if it did.
+func outcome(ctx context.Context, err error) error {
+	var ours *connectors.Error
+	if !errors.As(err, &ours) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // pause waits before the next try, twice as long each time, with jitter.
@@ -98,7 +127,7 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-func (d *Driver) try(ctx context.Context, limit time.Duration, stmts []statement, rows take) (reused bool, err error) {
+func (d *Driver) try(ctx context.Context, limit time.Duration, w work) (reused bool, err error) {
 	ctx, cancel := bound(ctx, d.pool.ctx)
 	defer cancel()
 	ctx, cancelLimit := context.WithTimeout(ctx, limit)
@@ -108,10 +137,10 @@ func (d *Driver) try(ctx context.Context, limit time.Duration, stmts []statement
 		return reused, err
 	}
 	defer d.pool.release(conn) //nolint:contextcheck // a connection is torn down after its user has gone
-	if err = d.transaction(ctx, conn, stmts, rows); err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' {
+	if err = d.transaction(ctx, conn, w); err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
 		defer cancel()
-		_ = conn.Exec(ctx, "ROLLBACK").Close()
+		_ = conn.Exec(ctx, w.undo()).Close()
 	}
 	return reused, err
 }
@@ -119,24 +148,52 @@ func (d *Driver) try(ctx context.Context, limit time.Duration, stmts []statement
 // begin is written out in full because a role may have other defaults, and serializable is refused by a replica.
 const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 
-// preamble is how many statements of a transaction come before the caller's.
-const preamble = 2
+// unlock frees what a rollback does not: advisory locks of the session, which a pooler would hand to others.
+const unlock = "SELECT pg_catalog.pg_advisory_unlock_all()"
 
-// transaction sends begin, settings, statements and commit together and takes what comes back.
-func (d *Driver) transaction(ctx context.Context, conn *pgconn.PgConn, stmts []statement, rows take) error {
-	batch := &pgconn.Batch{}
-	batch.ExecParams(begin, nil, nil, nil, nil)
-	batch.ExecParams(d.settings(), nil, nil, nil, nil)
-	for _, s := range stmts {
+// undo returns what ends a transaction that failed. It is one message, so that a pooler keeps to one server connection.
+func (w work) undo() string {
+	if w.foreign {
+		return "ROLLBACK; " + unlock
+	}
+	return "ROLLBACK"
+}
+
+// batch returns begin, settings, statements and the end as one message, and which statement each of its parts is; -1
+// is none of them.
+func (d *Driver) batch(w work) (*pgconn.Batch, []int) {
+	batch, of := &pgconn.Batch{}, []int{}
+	own := func(sql string) {
+		batch.ExecParams(sql, nil, nil, nil, nil)
+		of = append(of, -1)
+	}
+	own(begin)
+	for i, s := range w.stmts {
+		if i == 0 || w.foreign {
+			own(d.settings()) // a user's SQL may have changed them
+		}
 		values, oids := make([][]byte, len(s.params)), make([]uint32, len(s.params))
 		for i, p := range s.params {
 			values[i], oids[i] = p.text, p.oid
 		}
 		batch.ExecParams(s.sql, values, oids, nil, nil)
+		of = append(of, i)
 	}
-	batch.ExecParams("COMMIT", nil, nil, nil, nil)
+	if !w.foreign {
+		own("COMMIT")
+		return batch, of
+	}
+	// A rollback takes back what set_config changed, and notices that were to be sent.
+	own(unlock)
+	own("ROLLBACK")
+	return batch, of
+}
+
+// transaction sends everything together and takes what comes back.
+func (d *Driver) transaction(ctx context.Context, conn *pgconn.PgConn, w work) error {
+	batch, of := d.batch(w)
 	results := conn.ExecBatch(ctx, batch)
-	failed := takeAll(results, stmts, rows)
+	failed := takeAll(results, of, w)
 	if err := results.Close(); err != nil {
 		return err
 	}
@@ -147,24 +204,31 @@ func (d *Driver) transaction(ctx context.Context, conn *pgconn.PgConn, stmts []s
 var errShape = connectors.Errorf(connectors.ProviderError, "the server sent a row of another shape than it was asked for: is it a PostgreSQL?")
 
 // takeAll hands over the rows of the statements. After a failure of the taker the rest is read and dropped.
-func takeAll(results *pgconn.MultiResultReader, stmts []statement, rows take) (failed error) {
-	for i := -preamble; results.NextResult(); i++ {
+func takeAll(results *pgconn.MultiResultReader, of []int, w work) (failed error) {
+	part := 0
+	for ; results.NextResult(); part++ {
 		rr := results.ResultReader()
 		fields := rr.FieldDescriptions()
+		if part < len(of) && of[part] >= 0 && failed == nil && w.stmts[of[part]].fields != nil {
+			failed = w.stmts[of[part]].fields(fields)
+		}
 		for rr.NextRow() {
-			if i < 0 || i >= len(stmts) || failed != nil {
+			if part >= len(of) || of[part] < 0 || failed != nil {
 				continue
 			}
 			row := rr.Values()
-			if len(row) != len(fields) || len(row) < stmts[i].width {
+			if len(row) != len(fields) || len(row) < w.stmts[of[part]].width {
 				failed = errShape
 				continue
 			}
-			failed = rows(i, fields, row)
+			failed = w.rows(of[part], fields, row)
 		}
 		if _, err := rr.Close(); err != nil {
 			return errors.Join(failed, err)
 		}
+	}
+	if failed == nil && part != len(of) {
+		return errShape // or the failure that closing the results tells
 	}
 	return failed
 }
@@ -180,6 +244,7 @@ func (d *Driver) settings() string {
 		{"IntervalStyle", "iso_8601"},
 		{"bytea_output", "hex"},
 		{"extra_float_digits", "3"},
+		{"standard_conforming_strings", "on"},
 	}
 	calls := make([]string, len(set))
 	for i, s := range set {
