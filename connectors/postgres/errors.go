@@ -25,6 +25,7 @@ const (
 	stateNoPrivilege      = "42501"
 	stateNoColumn         = "42703"
 	stateOtherColumns     = "42P10"
+	stateNoOperator       = "42883"
 	stateNoTable          = "42P01"
 	stateNoSchema         = "3F000"
 	stateTooManyConns     = "53300"

@@ -30,21 +30,21 @@ func (d *Driver) EstimateItems(ctx context.Context, q connectors.ItemQuery) (con
 	if err != nil {
 		return connectors.Estimate{}, err
 	}
-	rel, err := d.relation(ctx, name, false)
-	if err != nil {
-		return connectors.Estimate{}, d.ofTable(name, err)
-	}
-	l, err := d.listing(rel, q)
-	if err != nil {
-		return connectors.Estimate{}, err
-	}
-	var b query
-	b.WriteString("SELECT" + rel.from())
-	if l.filtered() {
-		l.where(&b)
-	}
-	e, err := d.estimate(ctx, statement{sql: b.String(), params: b.params}, q.Limit, d.read)
-	return e, d.ofTable(name, err)
+	var e connectors.Estimate
+	err = d.withTable(ctx, name, func(rel *relation) error {
+		l, err := d.listing(rel, q)
+		if err != nil {
+			return mayMend{err}
+		}
+		var b query
+		b.WriteString("SELECT" + rel.from())
+		if l.filtered() {
+			l.where(&b)
+		}
+		e, err = d.estimate(ctx, statement{sql: b.String(), params: b.params}, q.Limit, d.read)
+		return err
+	})
+	return e, err
 }
 
 // EstimateComments is [connectors.Unsupported]: PostgreSQL has none on rows.

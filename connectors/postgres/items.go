@@ -22,12 +22,42 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	if err != nil {
 		return connectors.Page[connectors.Item]{}, err
 	}
-	page, stale, err := d.page(ctx, name, q, false)
-	if stale {
-		// What was known of the table did not fit any more; ask the catalog and try once again.
-		page, _, err = d.page(ctx, name, q, true)
+	var page connectors.Page[connectors.Item]
+	err = d.withTable(ctx, name, func(rel *relation) error {
+		l, err := d.listing(rel, q)
+		if err != nil {
+			return mayMend{err}
+		}
+		if err := d.read(ctx, l.statements(), l.restart, l.take); err != nil {
+			return err
+		}
+		page, err = l.page()
+		return err
+	})
+	return page, err
+}
+
+// mayMend is an error of a table's key or columns, which may have been mended since they were read.
+type mayMend struct{ error }
+
+// withTable calls f with what is known of a table. If that does not fit any more, the catalog is asked and f called
+// once again. Errors name the table.
+func (d *Driver) withTable(ctx context.Context, name tableName, f func(*relation) error) error {
+	for fresh := false; ; fresh = true {
+		rel, err := d.relation(ctx, name, fresh)
+		if err != nil {
+			return d.ofTable(name, err)
+		}
+		err = f(rel)
+		var mend mayMend
+		again := errors.As(err, &mend)
+		if again {
+			err = mend.error
+		}
+		if fresh || !again && !errors.Is(err, errStale) && !outdated(stateOf(err)) {
+			return d.ofTable(name, err)
+		}
 	}
-	return page, d.ofTable(name, err)
 }
 
 // containerName reads the id of a container.
@@ -47,24 +77,9 @@ func containerName(id string) (tableName, error) {
 // errStale says that a description of a table is out of date.
 var errStale = connectors.Errorf(connectors.ProviderError, "the table was altered while it was read; try again")
 
-// page lists once; stale reports a failure that a fresh description of the table may mend.
-func (d *Driver) page(ctx context.Context, name tableName, q connectors.ItemQuery, fresh bool) (p connectors.Page[connectors.Item], stale bool, err error) {
-	rel, err := d.relation(ctx, name, fresh)
-	if err != nil {
-		return p, false, err
-	}
-	l, err := d.listing(rel, q)
-	if err != nil {
-		// Whatever is wrong with the table's key or columns may have been mended meanwhile.
-		return p, !fresh, err
-	}
-	err = d.read(ctx, l.statements(), l.restart, l.take)
-	if err != nil {
-		state := stateOf(err)
-		return p, !fresh && (errors.Is(err, errStale) || state == stateNoTable || state == stateNoColumn), err
-	}
-	p, err = l.page()
-	return p, false, err
+// outdated reports whether the server's answer may come from a table that was altered since it was described.
+func outdated(state string) bool {
+	return state == stateNoTable || state == stateNoColumn || state == stateNoOperator || state == stateOtherColumns
 }
 
 // ofTable names the table in errors that are about it.

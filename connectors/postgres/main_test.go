@@ -226,3 +226,11 @@ func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelF
 	t.Helper()
 	return context.WithTimeout(t.Context(), d)
 }
+
+func day(s string) time.Time {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

@@ -47,6 +47,9 @@ var Definition = connectors.Definition{
 var (
 	_ connectors.ContainerLister = (*Driver)(nil)
 	_ connectors.ItemLister      = (*Driver)(nil)
+	_ connectors.IDLister        = (*Driver)(nil)
+	_ connectors.AbsenceResolver = (*Driver)(nil)
+	_ connectors.Estimator       = (*Driver)(nil)
 )
 
 // lockTimeout is how long a statement waits for a table that another session has locked.

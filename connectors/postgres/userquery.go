@@ -128,8 +128,7 @@ func (d *Driver) runListing(ctx context.Context, r *result, stmts []statement, r
 	if err == nil {
 		return nil
 	}
-	switch sqlState(err) {
-	case stateNoTable, stateNoColumn, stateOtherColumns:
+	if outdated(sqlState(err)) {
 		return errStale // the query was sound when its result was described
 	}
 	return d.ofQuery(ctx, err, r.text, "")
