@@ -61,10 +61,17 @@ var fields = []connectors.Field{
 		Help: "Columns that together tell the rows of a query apart, to page long results by where they show no table's primary key.",
 	},
 	{
+		Name: "notify_channel", Label: "NOTIFY channel", Kind: connectors.KindString, Example: "ucf_changes",
+		Help: "Channel on which the database tells of changes by NOTIFY, as a hint to look again; case counts.",
+	},
+	{
 		Name: "statement_timeout", Label: "Statement timeout", Kind: connectors.KindInt, Default: "30", Min: 1, Max: 3600, Example: "30",
 		Help: "Seconds after which the server ends a statement.",
 	},
 }
+
+// maxName is how long a name may be (NAMEDATALEN - 1), in bytes.
+const maxName = 63
 
 // expand replaces a DSN by the fields that it stands for, and checks what the fields' kinds cannot.
 func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
@@ -81,6 +88,9 @@ func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
 	}
 	if mode, ok := out["sslmode"].(string); ok && (mode == "prefer" || mode == "allow") {
 		faults = append(faults, connectors.Fault{Field: "sslmode", Message: fallbackMode})
+	}
+	if channel, ok := out["notify_channel"].(string); ok && len(channel) > maxName {
+		faults = append(faults, connectors.Fault{Field: "notify_channel", Message: fmt.Sprintf("is longer than %d bytes, to which PostgreSQL cuts names", maxName)})
 	}
 	for _, entry := range listOf(out["updated_columns"]) {
 		if _, _, fault := parseChangeColumn(entry); fault != "" {

@@ -50,6 +50,7 @@ var (
 	_ connectors.IDLister        = (*Driver)(nil)
 	_ connectors.AbsenceResolver = (*Driver)(nil)
 	_ connectors.Estimator       = (*Driver)(nil)
+	_ connectors.ChangeHinter    = (*Driver)(nil)
 )
 
 // lockTimeout is how long a statement waits for a table that another session has locked.
@@ -59,6 +60,9 @@ const lockTimeout = 5 * time.Second
 type Driver struct {
 	pool    *pool
 	changes changeColumns
+	// channel is what hints of changes come on; empty for none.
+	channel               string
+	keepAlive, answerTime time.Duration
 	// queryKey names columns that tell the rows of a query apart.
 	queryKey []string
 	tables   cache[tableName, *relation]
@@ -85,6 +89,9 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	d := &Driver{
 		changes:          changes,
 		queryKey:         c.List("query_key"),
+		channel:          c.String("notify_channel"),
+		keepAlive:        keepAlive,
+		answerTime:       answerTime,
 		host:             c.String("host"),
 		port:             strconv.Itoa(c.Int("port")),
 		database:         c.String("database"),

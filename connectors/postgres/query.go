@@ -203,6 +203,9 @@ func (d *Driver) transaction(ctx context.Context, conn *pgconn.PgConn, w work) e
 // errShape is of a server that sends something else than what it announced, or was asked for.
 var errShape = connectors.Errorf(connectors.ProviderError, "the server sent a row of another shape than it was asked for: is it a PostgreSQL?")
 
+// errCount is of a connection that lost or doubled rows.
+var errCount = connectors.Errorf(connectors.ProviderError, "the server says that it sent another number of rows than came; try again, and look at what stands between here and it")
+
 // takeAll hands over the rows of the statements. After a failure of the taker the rest is read and dropped.
 func takeAll(results *pgconn.MultiResultReader, of []int, w work) (failed error) {
 	part := 0
@@ -212,7 +215,8 @@ func takeAll(results *pgconn.MultiResultReader, of []int, w work) (failed error)
 		if part < len(of) && of[part] >= 0 && failed == nil && w.stmts[of[part]].fields != nil {
 			failed = w.stmts[of[part]].fields(fields)
 		}
-		for rr.NextRow() {
+		rows := int64(0)
+		for ; rr.NextRow(); rows++ {
 			if part >= len(of) || of[part] < 0 || failed != nil {
 				continue
 			}
@@ -223,8 +227,12 @@ func takeAll(results *pgconn.MultiResultReader, of []int, w work) (failed error)
 			}
 			failed = w.rows(of[part], fields, row)
 		}
-		if _, err := rr.Close(); err != nil {
+		tag, err := rr.Close()
+		if err != nil {
 			return errors.Join(failed, err)
+		}
+		if failed == nil && tag.Select() && tag.RowsAffected() != rows {
+			failed = errCount
 		}
 	}
 	if failed == nil && part != len(of) {
