@@ -74,7 +74,7 @@ func (l *idListing) take(stmt int, fields []pgconn.FieldDescription, row [][]byt
 		if done || err != nil {
 			return err
 		}
-	} else if !sameColumns(l.rel.columns, fields) {
+	} else if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
 		return errStale
 	}
 	l.bytes += sizeOf(row)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,6 +159,11 @@ func texts(row [][]byte, into []string) {
 		into[i] = s[from : from+len(v)]
 		from += len(v)
 	}
+}
+
+// holds reports whether the columns of a listing by key come from this very table, not from another of its name.
+func (r *relation) holds(fields []pgconn.FieldDescription) bool {
+	return len(r.key) == 0 || strconv.FormatUint(uint64(fields[0].TableOID), 10) == r.oid
 }
 
 func sameColumns(columns []column, fields []pgconn.FieldDescription) bool {

@@ -205,7 +205,7 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 	if stmt != l.rows || l.more {
 		return nil
 	}
-	if !sameColumns(l.rel.columns, fields) {
+	if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
 		return errStale
 	}
 	if len(l.rel.key) == 0 {

@@ -73,6 +73,7 @@ type Driver struct {
 	statementTimeout           time.Duration
 	lockTimeout                time.Duration
 	timeout                    time.Duration // of one try, zero for none beside those
+	firstDelay                 time.Duration // before the second try
 }
 
 // New builds the driver from its configuration; it opens no connection.
@@ -90,6 +91,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		changes:          changes,
 		queryKey:         c.List("query_key"),
 		channel:          c.String("notify_channel"),
+		firstDelay:       firstDelay,
 		keepAlive:        keepAlive,
 		answerTime:       answerTime,
 		host:             c.String("host"),

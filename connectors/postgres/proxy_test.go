@@ -18,7 +18,8 @@ const (
 	stall  // keep it open and silent
 )
 
-// message is one message of the server. Row counts the rows of data since the fault was set, from 1.
+// message is one message of the server. Row counts the rows of data since the fault was set or
+// the last request was answered, from 1.
 type message struct {
 	kind byte
 	row  int
@@ -181,6 +182,9 @@ func (p *faultProxy) pump(client, server net.Conn) {
 			rows++
 		}
 		m.row = rows
+		if m.kind == 'Z' {
+			rows = 0
+		}
 		say, then := m.all, goOn
 		if f.message != nil {
 			say, then = f.message(m)

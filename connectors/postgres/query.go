@@ -98,7 +98,7 @@ func (d *Driver) do(ctx context.Context, w work) error {
 			old = false
 			continue
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := pause(ctx, d.firstDelay<<(try-1)); err != nil {
 			return err
 		}
 		try++
@@ -114,9 +114,8 @@ func outcome(ctx context.Context, err error) error {
 	return err
 }
 
-// pause waits before the next try, twice as long each time, with jitter.
-func pause(ctx context.Context, try int) error {
-	delay := firstDelay << (try - 1)
+// pause waits before the next try, with jitter.
+func pause(ctx context.Context, delay time.Duration) error {
 	timer := time.NewTimer(time.Duration(float64(delay) * (0.7 + 0.6*rand.Float64())))
 	defer timer.Stop()
 	select {
