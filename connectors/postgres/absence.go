@@ -20,13 +20,13 @@ func (d *Driver) ResolveAbsences(ctx context.Context, containerID string, ids []
 	var there map[string]bool
 	absent := connectors.Deleted
 	err = d.withTable(ctx, name, func(rel *relation) error {
-		hides := false
+		var hidden bool
 		if len(rel.key) == 0 {
-			there, hides, err = d.thereByHash(ctx, rel)
+			there, hidden, err = d.thereByHash(ctx, rel)
 		} else {
-			there, hides, err = d.thereByKey(ctx, rel, ids)
+			there, hidden, err = d.thereByKey(ctx, rel, ids)
 		}
-		if hides || rel.kind != "r" && rel.kind != "p" {
+		if hidden || rel.kind != "r" && rel.kind != "p" {
 			absent = connectors.Gone
 		}
 		return err
@@ -58,19 +58,8 @@ func (d *Driver) thereByHash(ctx context.Context, rel *relation) (there map[stri
 	if err != nil {
 		return nil, false, err
 	}
-	stmts := append(l.statements(), hides(rel))
-	err = d.read(ctx, stmts, l.restart, func(stmt int, fields []pgconn.FieldDescription, row [][]byte) error {
-		if stmt == len(stmts)-1 {
-			hidden = isTrue(row[0])
-			return nil
-		}
-		return l.take(stmt, fields, row)
-	})
-	there = map[string]bool{}
-	for _, id := range l.ids {
-		there[id] = true
-	}
-	return there, hidden, err
+	hidden, _, err = d.readThere(ctx, l, l.statements())
+	return l.there(), hidden, err
 }
 
 // thereByKey returns those of the ids that the rows with these keys have. The server compares keys as their index does;
@@ -86,15 +75,7 @@ func (d *Driver) thereByKey(ctx context.Context, rel *relation, ids []string) (t
 	}
 	stmts := l.statements()
 	stmts[l.rows] = statement{sql: b.String(), params: b.params, width: len(rel.key)}
-	stmts = append(stmts, hides(rel))
-	bytes := false
-	err = d.read(ctx, stmts, l.restart, func(stmt int, fields []pgconn.FieldDescription, row [][]byte) error {
-		if stmt == len(stmts)-1 {
-			hidden, bytes = isTrue(row[0]), isTrue(row[1])
-			return nil
-		}
-		return l.take(stmt, fields, row)
-	})
+	hidden, bytes, err := d.readThere(ctx, l, stmts)
 	switch {
 	case strings.HasPrefix(stateOf(err), "22"):
 		return nil, false, mayMend{connectors.Wrap(connectors.InvalidRequest, errors.Unwrap(err),
@@ -104,10 +85,7 @@ func (d *Driver) thereByKey(ctx context.Context, rel *relation, ids []string) (t
 	case l.more:
 		return nil, false, errShape
 	}
-	there = map[string]bool{}
-	for _, id := range l.ids {
-		there[id] = true
-	}
+	there = l.there()
 	for _, id := range ids {
 		if bytes && !there[id] && strings.Contains(id, `\x`) {
 			return nil, false, connectors.Errorf(connectors.Unsupported,
@@ -115,6 +93,27 @@ func (d *Driver) thereByKey(ctx context.Context, rel *relation, ids []string) (t
 		}
 	}
 	return there, hidden, nil
+}
+
+// readThere reads the ids, and after them whether rows may be hidden and whether texts may be bytes of no encoding.
+func (d *Driver) readThere(ctx context.Context, l *idListing, stmts []statement) (hidden, bytes bool, err error) {
+	stmts = append(stmts, hides(l.rel))
+	err = d.read(ctx, stmts, l.restart, func(stmt int, fields []pgconn.FieldDescription, row [][]byte) error {
+		if stmt == len(stmts)-1 {
+			hidden, bytes = isTrue(row[0]), isTrue(row[1])
+			return nil
+		}
+		return l.take(stmt, fields, row)
+	})
+	return hidden, bytes, err
+}
+
+func (l *idListing) there() map[string]bool {
+	there := map[string]bool{}
+	for _, id := range l.ids {
+		there[id] = true
+	}
+	return there
 }
 
 // among writes the statement that reads the keys of the rows with these ids.

@@ -86,6 +86,12 @@ func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
 			faults = append(faults, connectors.Fault{Field: "ssl_root_cert", Message: err.Error()})
 		}
 	}
+	return out, append(faults, valueFaults(out)...)
+}
+
+// valueFaults returns what is wrong with single values.
+func valueFaults(out map[string]any) []connectors.Fault {
+	var faults []connectors.Fault
 	if mode, ok := out["sslmode"].(string); ok && (mode == "prefer" || mode == "allow") {
 		faults = append(faults, connectors.Fault{Field: "sslmode", Message: fallbackMode})
 	}
@@ -98,7 +104,7 @@ func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
 			break
 		}
 	}
-	return out, faults
+	return faults
 }
 
 const fallbackMode = "must not be prefer or allow: both fall back to plaintext; use verify-full, verify-ca, require or disable"

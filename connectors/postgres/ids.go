@@ -66,16 +66,8 @@ func (l *idListing) take(stmt int, fields []pgconn.FieldDescription, row [][]byt
 	if stmt != l.rows || l.more {
 		return nil
 	}
-	if l.idsOnly {
-		done, err := l.takeTotals(row)
-		if err == nil && l.total > keylessRows {
-			err = l.tooMany()
-		}
-		if done || err != nil {
-			return err
-		}
-	} else if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
-		return errStale
+	if none, err := l.check(fields, row); none || err != nil {
+		return err
 	}
 	l.bytes += sizeOf(row)
 	if len(l.ids) == l.size || len(l.ids) > 0 && l.bytes > pageBytes {
@@ -91,6 +83,21 @@ func (l *idListing) take(stmt int, fields []pgconn.FieldDescription, row [][]byt
 		l.last[i] = append(l.last[i][:0], row[at]...)
 	}
 	return nil
+}
+
+// check looks whether the row is one of the table as it is known; none says that it only tells that there is no row.
+func (l *idListing) check(fields []pgconn.FieldDescription, row [][]byte) (none bool, err error) {
+	if !l.idsOnly {
+		if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
+			err = errStale
+		}
+		return false, err
+	}
+	none, err = l.takeTotals(row)
+	if err == nil && l.total > keylessRows {
+		err = l.tooMany()
+	}
+	return none, err
 }
 
 func (l *idListing) page() (connectors.Page[string], error) {

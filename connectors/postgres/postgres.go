@@ -1,4 +1,5 @@
-// Package postgres connects PostgreSQL: its tables and views are containers, their rows are items.
+// Package postgres connects PostgreSQL: its tables and views are containers, their rows are items, and so are the rows
+// of a user's query.
 //
 // Every statement runs in a READ ONLY transaction with statement, lock and idle timeouts that are set inside the
 // transaction, so that it works through a pooler that hands out a server connection per transaction. Nothing but the

@@ -205,39 +205,51 @@ var errShape = connectors.Errorf(connectors.ProviderError, "the server sent a ro
 // errCount is of a connection that lost or doubled rows.
 var errCount = connectors.Errorf(connectors.ProviderError, "the server says that it sent another number of rows than came; try again, and look at what stands between here and it")
 
-// takeAll hands over the rows of the statements. After a failure of the taker the rest is read and dropped.
+// takeAll hands over the rows of the statements, of which of tells what part of the answer is whose. After a failure of
+// the taker the rest is read and dropped.
 func takeAll(results *pgconn.MultiResultReader, of []int, w work) (failed error) {
 	part := 0
 	for ; results.NextResult(); part++ {
-		rr := results.ResultReader()
-		fields := rr.FieldDescriptions()
-		if part < len(of) && of[part] >= 0 && failed == nil && w.stmts[of[part]].fields != nil {
-			failed = w.stmts[of[part]].fields(fields)
+		i := -1
+		if part < len(of) {
+			i = of[part]
 		}
-		rows := int64(0)
-		for ; rr.NextRow(); rows++ {
-			if part >= len(of) || of[part] < 0 || failed != nil {
-				continue
-			}
-			row := rr.Values()
-			if len(row) != len(fields) || len(row) < w.stmts[of[part]].width {
-				failed = errShape
-				continue
-			}
-			failed = w.rows(of[part], fields, row)
-		}
-		tag, err := rr.Close()
-		if err != nil {
+		var err error
+		if failed, err = takePart(results.ResultReader(), i, w, failed); err != nil {
 			return errors.Join(failed, err)
-		}
-		if failed == nil && tag.Select() && tag.RowsAffected() != rows {
-			failed = errCount
 		}
 	}
 	if failed == nil && part != len(of) {
 		return errShape // or the failure that closing the results tells
 	}
 	return failed
+}
+
+// takePart hands over the rows of statement i, -1 for none, unless the work has failed. It returns what failed by now,
+// and the server's own failure.
+func takePart(rr *pgconn.ResultReader, i int, w work, failed error) (now, err error) {
+	fields := rr.FieldDescriptions()
+	if i >= 0 && failed == nil && w.stmts[i].fields != nil {
+		failed = w.stmts[i].fields(fields)
+	}
+	rows := int64(0)
+	for ; rr.NextRow(); rows++ {
+		if i >= 0 && failed == nil {
+			failed = w.takeRow(i, fields, rr.Values())
+		}
+	}
+	tag, err := rr.Close()
+	if err == nil && failed == nil && tag.Select() && tag.RowsAffected() != rows {
+		failed = errCount
+	}
+	return failed, err
+}
+
+func (w work) takeRow(i int, fields []pgconn.FieldDescription, row [][]byte) error {
+	if len(row) != len(fields) || len(row) < w.stmts[i].width {
+		return errShape
+	}
+	return w.rows(i, fields, row)
 }
 
 // settings returns the statement that fixes, for the transaction, the timeouts and the text form of values.

@@ -23,19 +23,23 @@ var queryFaults = []string{"0A", "20", "21", "22", "25", "2F", "38", "39", "3F",
 func (d *Driver) ofQuery(ctx context.Context, err error, text, prefix string) error {
 	var pg *pgconn.PgError
 	var ours *connectors.Error
-	if errors.As(err, &ours) || !errors.As(err, &pg) || ctx.Err() != nil || len(pg.Code) != 5 || pg.Severity == "FATAL" {
+	if errors.As(err, &ours) || ctx.Err() != nil || !errors.As(err, &pg) || pg.Severity == "FATAL" {
 		return d.coded(ctx, err)
 	}
-	said := saying(pg.Message)
 	switch {
 	case pg.Code == stateNoPrivilege:
-		return connectors.Denied(cause(err), "PostgreSQL lets the role %s not run the query: %s; GRANT it, or connect with another role", d.user, said)
+		return connectors.Denied(cause(err), "PostgreSQL does not let the role %s run the query: %s; GRANT it, or connect with another role", d.user, saying(pg.Message))
 	case pg.Code == stateProtocol:
 		return connectors.Wrap(connectors.InvalidRequest, cause(err), "the query has a parameter such as $1, and there are no values for any; write the value itself")
-	case pg.Code == stateIdleInTx || !slices.Contains(queryFaults, pg.Code[:2]):
-		return d.coded(ctx, err)
+	case len(pg.Code) == 5 && pg.Code != stateIdleInTx && slices.Contains(queryFaults, pg.Code[:2]):
+		return refusal(pg, text, prefix)
 	}
-	e := connectors.Wrap(connectors.InvalidRequest, cause(err), "PostgreSQL refuses the query: %s", said)
+	return d.coded(ctx, err)
+}
+
+// refusal is the error of a query that the server finds at fault.
+func refusal(pg *pgconn.PgError, text, prefix string) error {
+	e := connectors.Wrap(connectors.InvalidRequest, cause(pg), "PostgreSQL refuses the query: %s", saying(pg.Message))
 	e.Details = map[string]any{"sqlstate": pg.Code}
 	if at := int(pg.Position) - utf8.RuneCountInString(prefix); pg.Position > 0 && prefix != "" && at > 0 {
 		line, column := place(text, at)
@@ -46,7 +50,7 @@ func (d *Driver) ofQuery(ctx context.Context, err error, text, prefix string) er
 		e.Message += "; " + saying(pg.Hint)
 	}
 	switch {
-	case pg.Code == stateReadOnly || strings.HasPrefix(pg.Code, "25"):
+	case strings.HasPrefix(pg.Code, "25"):
 		e.Message += "; ucf only reads"
 	case pg.Code == stateSyntax:
 		e.Message += "; a query is one SELECT, WITH … SELECT, VALUES or TABLE"

@@ -19,35 +19,35 @@ func readSQL(text string) userSQL {
 	out := userSQL{text: strings.TrimSpace(text)}
 	s := scanner{rest: out.text}
 	before, depth, end := "", 0, -1
-	for {
-		from := len(out.text) - len(s.rest)
-		word, ok := s.next()
-		if !ok {
-			break
-		}
+	for word, ok := s.next(); ok; word, ok = s.next() {
+		out.note(before, word, depth)
 		switch word {
 		case "(", "[":
-			out.ordered = out.ordered || from == 0 // the whole of it in parentheses
 			depth++
 		case ")", "]":
 			depth--
-		case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
-			out.nullKey = true
-		case "BY":
-			out.ordered = out.ordered || depth == 0 && before == "ORDER"
 		}
-		switch {
-		case word != ";":
-			end = -1
-		case end < 0:
-			end = from
+		if word != ";" {
+			end = len(out.text) - len(s.rest)
 		}
 		before = word
 	}
-	if end >= 0 {
-		out.text = strings.TrimSpace(out.text[:end])
+	if end >= 0 && before == ";" {
+		out.text = out.text[:end]
 	}
 	return out
+}
+
+// note takes what a word at a depth of parentheses tells.
+func (u *userSQL) note(before, word string, depth int) {
+	switch word {
+	case "(":
+		u.ordered = u.ordered || before == "" // the whole of it in parentheses
+	case "BY":
+		u.ordered = u.ordered || depth == 0 && before == "ORDER"
+	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
+		u.nullKey = true
+	}
 }
 
 // scanner takes the words of SQL one by one (PostgreSQL documentation, 4.1 Lexical Structure).
@@ -140,12 +140,11 @@ func (s *scanner) quoted(quote byte, escapes bool) {
 
 // dollar takes a text between $tag$ and $tag$, if one comes next.
 func (s *scanner) dollar() bool {
-	n := wordLen(s.rest[1:])
-	tag, after := s.rest[:1+n], s.rest[1+n:]
-	if strings.Contains(tag[1:], "$") || !strings.HasPrefix(after, "$") || n > 0 && '0' <= tag[1] && tag[1] <= '9' {
+	tag, after, ok := strings.Cut(s.rest[1:], "$")
+	if !ok || wordLen(tag) != len(tag) || tag != "" && '0' <= tag[0] && tag[0] <= '9' {
 		return false
 	}
-	_, s.rest, _ = strings.Cut(after[1:], tag+"$")
+	_, s.rest, _ = strings.Cut(after, "$"+tag+"$")
 	return true
 }
 
