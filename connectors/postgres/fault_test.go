@@ -146,12 +146,21 @@ var faultMatrix = map[string]strike{
 		f.proxy.set(fault{connect: func(int) ([]byte, ending) { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n"), finish }})
 		f.proxy.cut()
 	}, anyOf(connectors.ProviderError)},
-	"row lost":                {inRow(func(m message) ([]byte, ending) { return nil, goOn }), anyOf(connectors.ProviderError)},
-	"row twice":               {inRow(func(m message) ([]byte, ending) { return append(m.all, m.all...), goOn }), anyOf(connectors.ProviderError)},
-	"row without columns":     {inRow(func(m message) ([]byte, ending) { return []byte("D\x00\x00\x00\x06\x00\x00"), goOn }), anyOf(connectors.ProviderError)},
-	"row after its end":       {late, anyOf(connectors.ProviderError)},
-	"end in a result":         {inRow(func(m message) ([]byte, ending) { return []byte("Z\x00\x00\x00\x05I"), goOn }), anyOf(connectors.ProviderError)},
-	"result ends early":       {inRow(func(m message) ([]byte, ending) { return []byte("C\x00\x00\x00\x0eSELECT 19\x00"), goOn }), anyOf(connectors.ProviderError)},
+	"row lost":            {inRow(func(m message) ([]byte, ending) { return nil, goOn }), anyOf(connectors.ProviderError)},
+	"row twice":           {inRow(func(m message) ([]byte, ending) { return append(m.all, m.all...), goOn }), anyOf(connectors.ProviderError)},
+	"row without columns": {inRow(func(m message) ([]byte, ending) { return []byte("D\x00\x00\x00\x06\x00\x00"), goOn }), anyOf(connectors.ProviderError)},
+	"row after its end":   {late, anyOf(connectors.ProviderError)},
+	"end in a result":     {inRow(func(m message) ([]byte, ending) { return []byte("Z\x00\x00\x00\x05I"), goOn }), anyOf(connectors.ProviderError)},
+	"result ends early":   {inRow(func(m message) ([]byte, ending) { return []byte("C\x00\x00\x00\x0eSELECT 19\x00"), goOn }), anyOf(connectors.ProviderError)},
+	"answers left out": {func(f *faulty) {
+		f.proxy.set(fault{message: func(m message) ([]byte, ending) {
+			if strings.IndexByte("12TDCn", m.kind) >= 0 {
+				return nil, goOn
+			}
+			return m.all, goOn
+		}})
+	}, anyOf(connectors.ProviderError)},
+	"protocol refused":        {refusing("0A000"), anyOf(connectors.ProviderError)},
 	"session terminated":      {func(f *faulty) { f.terminate() }, anyOf("")},
 	"admin shutdown":          {inRow(failing("FATAL", stateAdminShutdown)), anyOf(connectors.ProviderError)},
 	"admin shutdown, once":    {once(failing("FATAL", stateAdminShutdown)), anyOf("")},

@@ -222,11 +222,6 @@ func wantCode(t *testing.T, err error, want connectors.Code) *connectors.Error {
 	return coded
 }
 
-func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	t.Helper()
-	return context.WithTimeout(t.Context(), d)
-}
-
 func day(s string) time.Time {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,13 @@ func TestPagingKeys(t *testing.T) {
 			}
 			for _, size := range []int{1, 2, 3, 7, 200} {
 				visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".t", Limit: size}, count)
+			}
+			ids := idsOf(visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".t", Limit: 200}, count))
+			for _, size := range []int{3, 200} {
+				got := visitOnce(t, d, connectors.ItemQuery{Query: "SELECT * FROM " + s + ".t", Limit: size}, count)
+				if !slices.Equal(idsOf(got), ids) {
+					t.Errorf("a query by %d has other ids, or another order: %.200q", size, idsOf(got))
+				}
 			}
 		})
 	}
