@@ -38,6 +38,8 @@ type listing struct {
 	more  bool // rows follow the last item
 	total int  // rows of a keyless table
 	set   string
+
+	idsOnly bool // of a table without a key: its rows come without their columns
 }
 
 func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error) {
@@ -51,22 +53,34 @@ func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error
 	if !q.UpdatedAfter.IsZero() && fault != "" {
 		return nil, connectors.Errorf(connectors.Unsupported, "%s cannot be filtered by time of change: %s", rel.name, fault)
 	}
-	if l.filtered() && len(rel.key) > 0 {
+	return l, l.setOrder(q.Cursor)
+}
+
+// setOrder finds what the rows are ordered by, and where the cursor stands.
+func (l *listing) setOrder(c connectors.Cursor) (err error) {
+	if l.filtered() && len(l.rel.key) > 0 {
 		l.orderBy(l.change.at)
 	}
-	for _, k := range rel.key {
+	for _, k := range l.rel.key {
 		if !l.filtered() || k != l.change.at {
 			l.orderBy(k)
 		}
 	}
-	if len(rel.key) == 0 {
-		n := len(rel.columns)
+	if len(l.rel.key) == 0 {
+		n := l.shown()
 		l.order = []column{{name: "(row)", oid: oidText}, {name: "(copy)", oid: oidInt8}}
 		l.at = []int{n, n + 1}
 	}
-	var err error
-	l.after, err = parsePosition(q.Cursor, l.orderNames(), len(l.order))
-	return l, err
+	l.after, err = parsePosition(c, l.orderNames(), len(l.order))
+	return err
+}
+
+// shown is how many columns of the table come with a row.
+func (l *listing) shown() int {
+	if l.idsOnly {
+		return 0
+	}
+	return len(l.rel.columns)
 }
 
 // orderNames describes what the rows are ordered by, and of which table they are.
@@ -91,7 +105,7 @@ func (l *listing) statements() []statement {
 		return []statement{l.keyed()}
 	}
 	l.rows = 1
-	path := statement{searchPathSQL, []param{text(l.rel.path)}, 1}
+	path := statement{sql: searchPathSQL, params: []param{text(l.rel.path)}, width: 1}
 	return []statement{path, l.keyed()}
 }
 
@@ -147,7 +161,7 @@ func (l *listing) keyed() statement {
 		b.WriteString(")")
 	}
 	b.WriteString(" ORDER BY " + order + " LIMIT " + b.param(integer(l.limit())))
-	return statement{b.String(), b.params, len(l.rel.columns)}
+	return statement{sql: b.String(), params: b.params, width: len(l.rel.columns)}
 }
 
 // keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
@@ -159,7 +173,9 @@ func (l *listing) keyless() statement {
 	for i, c := range l.rel.columns {
 		n := "c" + strconv.Itoa(i)
 		named.WriteString(quoteColumn(c.name) + " AS " + n + ", ")
-		out.WriteString("p." + n + ", ")
+		if !l.idsOnly {
+			out.WriteString("p." + n + ", ")
+		}
 		if i > 0 {
 			row.WriteString(", ")
 		}
@@ -175,7 +191,7 @@ func (l *listing) keyless() statement {
 	}
 	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())) + ")")
 	b.WriteString(" SELECT " + out.String() + `p.h, p.n, s.total, s.digest FROM s LEFT JOIN p ON true ORDER BY p.h COLLATE "C", p.n`)
-	return statement{b.String(), b.params, len(l.rel.columns) + 4}
+	return statement{sql: b.String(), params: b.params, width: l.shown() + 4}
 }
 
 // restart forgets what an earlier try returned.
@@ -189,7 +205,7 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 	if stmt != l.rows || l.more {
 		return nil
 	}
-	if !sameColumns(l.rel.columns, fields) {
+	if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
 		return errStale
 	}
 	if len(l.rel.key) == 0 {
@@ -197,14 +213,19 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 			return err
 		}
 	}
-	if len(l.items) == l.size {
+	return l.fill(row, l.rel)
+}
+
+// fill adds a row to the page, or notes that it is full. The relation remembers how many rows fit.
+func (l *listing) fill(row [][]byte, rel *relation) error {
+	if l.more || len(l.items) == l.size {
 		l.more = true
 		return nil
 	}
 	l.bytes += sizeOf(row)
 	if len(l.items) > 0 && l.bytes > pageBytes {
 		l.more = true
-		l.rel.fits.Store(int32(len(l.items)))
+		rel.fits.Store(int32(len(l.items)))
 		return nil
 	}
 	return l.add(row)
@@ -233,7 +254,7 @@ func (l *listing) add(row [][]byte) error {
 
 // takeTotals takes what a row of a keyless table tells of all rows; done says that it is no row itself.
 func (l *listing) takeTotals(row [][]byte) (done bool, err error) {
-	n := len(l.rel.columns)
+	n := l.shown()
 	l.set = string(row[n+3])
 	if l.total, err = strconv.Atoi(string(row[n+2])); err != nil {
 		return true, errShape
@@ -260,13 +281,17 @@ func (l *listing) moved() error {
 	case len(l.rel.key) > 0 || l.after == nil:
 		return nil
 	case l.total > keylessRows:
-		return connectors.Errorf(connectors.Unsupported,
-			"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
+		return l.tooMany()
 	case l.set != l.after.Set:
 		return connectors.Errorf(connectors.ProviderError,
 			"the rows of %s changed while they were read, and without a primary key or unique index over NOT NULL columns there is no way to go on; start again, or read a table that has a key", l.id)
 	}
 	return nil
+}
+
+func (l *listing) tooMany() error {
+	return connectors.Errorf(connectors.Unsupported,
+		"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
 }
 
 // item builds an item from a row.
@@ -314,7 +339,7 @@ func singleID(key string) string {
 // backslash before a comma or backslash of theirs. Without a key it is a hash of the row, numbered for equal rows.
 func (l *listing) rowID(values []string) string {
 	key := l.rel.key
-	switch n := len(l.rel.columns); len(key) {
+	switch n := l.shown(); len(key) {
 	case 0:
 		if values[n+1] != "1" {
 			return values[n] + "-" + values[n+1]
