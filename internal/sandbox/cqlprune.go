@@ -52,18 +52,15 @@ func judge(node jqlNode, kind, space string) likely {
 			verdict = max(verdict, judge(part, kind, space))
 		}
 		return verdict
-	}
-	clause := node.(*clauseNode)
-	is := kind
-	switch clause.field {
-	case "type":
-	case "space", "space.key":
-		is = space
 	default:
-		return perhaps
+		return judgeClause(node.(*clauseNode), map[string]string{"type": kind, "space": space, "space.key": space})
 	}
+}
+
+func judgeClause(clause *clauseNode, known map[string]string) likely {
+	is, ok := known[clause.field]
 	negated, err := membership(clause)
-	if err != nil {
+	if !ok || err != nil {
 		return perhaps
 	}
 	verdict := never
