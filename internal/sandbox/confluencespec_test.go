@@ -278,10 +278,10 @@ func TestWikiLinks(t *testing.T) {
 // Scopes are checked at the gateway, for each operation its own.
 func TestWikiScopes(t *testing.T) {
 	b := serveOAuth(t, Options{})
-	token := b.connect(atlassianFlow, "scope", "read:space:confluence offline_access").text(t, "access_token")
+	token := b.connect(atlassianFlow, "scope", "read:space:confluence read:comment:confluence offline_access").text(t, "access_token")
 	gate := "/api/ex/confluence/" + b.resources(token)[0].ID + "/wiki"
 	for path, want := range map[string]int{
-		"/api/v2/spaces": 200, "/api/v2/pages": 401, "/api/v2/blogposts": 401, "/api/v2/footer-comments": 401,
+		"/api/v2/spaces": 200, "/api/v2/pages": 401, "/api/v2/blogposts": 401, "/api/v2/footer-comments": 200,
 		"/rest/api/user/current": 401, "/rest/api/search?cql=type=page": 401, "/rest/api/space": 410,
 	} {
 		got := b.get(gate+path, token)
