@@ -46,12 +46,26 @@ func (s *wikiSearch) sees(f found) bool {
 func (s *wikiSearch) feeds() (*feed[content], *feed[comment]) {
 	states := map[string]bool{statusCurrent: true, statusArchived: s.shelved}
 	contents := s.wiki.list(&contentFilter{
-		status: states, more: func(c content) bool { return s.sees(found{content: c}) },
+		status: states, where: s.query.where, more: func(c content) bool { return s.sees(found{content: c}) },
 	}, s.query.order)
+	changed := s.wiki.changes.contents()
 	notes := s.wiki.everyComment(s.query.order, func(one comment) bool {
+		about := s.wiki.shapeOf(one.content)
+		if isChanged(changed, one.content) {
+			about = changed[one.content].shape
+		}
+		if !s.query.where["comment"][about.space] || !states[about.status] {
+			return false
+		}
 		of, ok := s.wiki.content(one.content)
-		return ok && states[of.status] && s.sees(found{content: of, note: &one})
+		return ok && s.sees(found{content: of, note: &one})
 	})
+	if !s.query.where.may("comment") {
+		notes.total, notes.extra = 0, nil
+	}
+	if !s.query.where.may(kindPage) && !s.query.where.may(kindBlog) {
+		contents.total, contents.extra = 0, nil
+	}
 	if s.nothing {
 		contents.total, contents.extra, notes.total, notes.extra = 0, nil, 0, nil
 	}

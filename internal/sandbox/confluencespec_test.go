@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -278,10 +279,10 @@ func TestWikiLinks(t *testing.T) {
 // Scopes are checked at the gateway, for each operation its own.
 func TestWikiScopes(t *testing.T) {
 	b := serveOAuth(t, Options{})
-	token := b.connect(atlassianFlow, "scope", "read:space:confluence offline_access").text(t, "access_token")
+	token := b.connect(atlassianFlow, "scope", "read:space:confluence read:comment:confluence offline_access").text(t, "access_token")
 	gate := "/api/ex/confluence/" + b.resources(token)[0].ID + "/wiki"
 	for path, want := range map[string]int{
-		"/api/v2/spaces": 200, "/api/v2/pages": 401, "/api/v2/blogposts": 401, "/api/v2/footer-comments": 401,
+		"/api/v2/spaces": 200, "/api/v2/pages": 401, "/api/v2/blogposts": 401, "/api/v2/footer-comments": 200,
 		"/rest/api/user/current": 401, "/rest/api/search?cql=type=page": 401, "/rest/api/space": 410,
 	} {
 		got := b.get(gate+path, token)
@@ -332,6 +333,84 @@ func TestCountsFollowTheOptions(t *testing.T) {
 		c := s.Counts(0)
 		if got := [2]int64{c.Pages + c.ArchivedPages + c.TrashedPages, c.BlogPosts + c.TrashedBlogPosts}; got != want {
 			t.Errorf("%s pages: %v, want %v", strconv.Itoa(pages), got, want)
+		}
+	}
+}
+
+// Each part of a listing's query chooses what it says.
+func TestWikiFilters(t *testing.T) {
+	b := serveOAuth(t, Options{})
+	x := newExchanges(t, b.url+sitePrefix, "")
+	w := b.sites[0].confluence.wiki
+	some, _ := w.content(13)
+	id := strconv.FormatInt(w.id(some.n), 10)
+	inSpace := x.walk("/spaces/{id}/pages", "/spaces/"+w.spaces[some.space].ID+"/pages?limit=250")
+	cases := []struct {
+		address string
+		want    int
+	}{
+		{"/pages?title=" + url.QueryEscape(some.title), 1},
+		{"/pages?title=nothing", 0},
+		{"/pages?id=" + id + ",1," + strconv.FormatInt(w.id(0), 10), 2},
+		{"/pages?id=" + id + "&id=7&status=trashed", 0},
+		{"/pages?limit=250&space-id=" + w.spaces[some.space].ID, len(inSpace)},
+		{"/pages?space-id=1", 0},
+		{"/spaces/" + w.spaces[some.space].ID + "/pages?depth=root", 1},
+		{"/pages?status=deleted", 0},
+		{"/blogposts?id=" + id, 0},
+	}
+	for _, c := range cases {
+		template := "/pages"
+		switch {
+		case strings.HasPrefix(c.address, "/spaces"):
+			template = "/spaces/{id}/pages"
+		case strings.HasPrefix(c.address, "/blog"):
+			template = "/blogposts"
+		}
+		if got := x.walk(template, c.address); distinct(t, got) != c.want {
+			t.Errorf("%s: %q, want %d", c.address, got, c.want)
+		}
+	}
+	crowded := strconv.FormatInt(w.id(pageAt(int64(crowdedRow*len(w.spaces)))), 10)
+	sum := 0
+	for _, state := range []string{"open", "resolved", "reopened", "dangling"} {
+		n := len(x.walk("/pages/{id}/inline-comments", "/pages/"+crowded+"/inline-comments?resolution-status="+state))
+		if sum += n; n == 0 {
+			t.Errorf("no inline comment is %s", state)
+		}
+	}
+	if all := len(x.walk("/pages/{id}/inline-comments", "/pages/"+crowded+"/inline-comments")); all != sum {
+		t.Errorf("%d inline comments, %d by state", all, sum)
+	}
+	for _, bad := range []string{"/pages?id=x", "/pages?status=lost", "/pages?body-format=view", "/pages?limit=0", "/pages?cursor=x", "/blogposts?sort=title", "/footer-comments?sort=id"} {
+		x.ask(http.MethodGet, strings.Split(bad, "?")[0], bad, http.StatusBadRequest, nil)
+	}
+}
+
+// Faults of the connection and of whole answers reach Confluence as they reach Jira.
+func TestWikiMeetsEveryFault(t *testing.T) {
+	for fault, want := range map[string]string{
+		"500": `"errors":[{`, "503": `"SERVER_UNAVAILABLE"`, "410": `"errors":[{`, "429": "429", "html": "<form", "truncate": "", "502": "<html>",
+	} {
+		site := serveFaults(t, fault)
+		response, body := get(t, site+"/wiki/api/v2/pages")
+		if fault == "truncate" && json.Valid(body) {
+			t.Errorf("%s: %s", fault, body)
+		}
+		if !strings.Contains(string(body), want) || (fault[0] >= '4' && fault[0] <= '5' && strconv.Itoa(response.StatusCode) != fault) {
+			t.Errorf("%s: %d %s", fault, response.StatusCode, body)
+		}
+	}
+	for _, fault := range []string{"reset", "cut"} {
+		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, serveFaults(t, fault)+"/wiki/api/v2/pages", nil)
+		request.SetBasicAuth(DefaultEmail, DefaultToken)
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			_, err = io.ReadAll(response.Body)
+			response.Body.Close()
+		}
+		if err == nil {
+			t.Errorf("%s: the answer arrived", fault)
 		}
 	}
 }

@@ -157,6 +157,15 @@ func TestPagesChange(t *testing.T) {
 	}
 	x.ask(http.MethodGet, "/pages/{id}", "/pages/"+ids[5], http.StatusNotFound, nil)
 	x.get("/pages/{id}", "/pages/"+made+"?body-format=atlas_doc_format")
+	for format, want := range map[string]string{"storage": "<p>late &amp; short</p>", "atlas_doc_format": paragraph("late & short")} {
+		var one struct {
+			Body map[string]struct{ Value string }
+		}
+		got := x.get("/footer-comments/{comment-id}", "/footer-comments/"+note+"?body-format="+format)
+		if err := json.Unmarshal(got, &one); err != nil || one.Body[format].Value != want {
+			t.Errorf("as %s: %v %s", format, err, got)
+		}
+	}
 	mustChange(t, b.Server, "comment edit", note, "")
 	mustChange(t, b.Server, "comment delete", note, "")
 	x.ask(http.MethodGet, "/footer-comments/{comment-id}", "/footer-comments/"+note, http.StatusNotFound, nil)

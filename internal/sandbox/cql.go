@@ -58,6 +58,7 @@ type cqlCompiler struct {
 type cqlQuery struct {
 	accepts cqlTest
 	order   contentOrder
+	where   prospects
 }
 
 // compileCQL reads a query. An error is a refusal.
@@ -76,6 +77,7 @@ func (c *cqlCompiler) compileCQL(text string) (*cqlQuery, error) {
 			q.order = contentOrder{name, by.descending}
 		}
 	}
+	q.where = c.prospectsOf(parsed.where)
 	q.accepts, err = c.compile(parsed.where)
 	return q, err
 }

@@ -182,8 +182,16 @@ func (v *firstView) searchResult(f found, expand map[string]bool) map[string]any
 
 func friendly(ms int64) string { return time.UnixMilli(ms).UTC().Format("Jan 02, 2006") }
 
+// excerptLength is about how long the start of a text is that a search shows.
+const excerptLength = 300
+
 // excerpt is the start of a text without its marks.
 func excerpt(storage string) string {
+	return clipRunes(withoutTags(storage), excerptLength)
+}
+
+// withoutTags leaves the text between the tags.
+func withoutTags(storage string) string {
 	var b strings.Builder
 	inside := false
 	for _, r := range storage {
@@ -195,9 +203,6 @@ func excerpt(storage string) string {
 			b.WriteByte(' ')
 		case !inside:
 			b.WriteRune(r)
-		}
-		if b.Len() > 300 {
-			break
 		}
 	}
 	return strings.Join(strings.Fields(b.String()), " ")

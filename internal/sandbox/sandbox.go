@@ -36,6 +36,7 @@ const (
 	DefaultToken    = "sandbox"
 	DefaultTimeZone = "Europe/Berlin"
 
+	DefaultScopedToken   = "sandbox-scoped"
 	DefaultPersonalToken = "sandbox-pat"
 
 	DefaultClientID     = "sandbox-client"
@@ -77,6 +78,8 @@ type Options struct {
 	Until time.Time
 	// Email and Token are the accepted Basic credentials. The Salesforce org takes Token as an access token.
 	Email, Token string
+	// ScopedToken is the API token that the gateway accepts with Email; it has every scope. A site refuses it.
+	ScopedToken string
 	// PersonalToken is the personal access token that the Data Center accepts.
 	PersonalToken string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
@@ -170,7 +173,7 @@ func (s *Server) addAtlassian(r *router, people []account, sites []*site) {
 		people: people, sites: sites,
 		demanded: map[string]string{"audience": "api.atlassian.com", "prompt": "consent", "state": "", "scope": ""},
 	})
-	(&gateway{authority: p.authority, people: people, sites: sites}).mount(r)
+	(&gateway{authority: p.authority, email: o.Email, scoped: o.ScopedToken, people: people, sites: sites}).mount(r)
 }
 
 func (s *Server) addSalesforce(r *router, people []account, faults *faultLayer) {
@@ -244,6 +247,7 @@ func (o Options) withDefaults() Options {
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.ScopedToken = cmp.Or(o.ScopedToken, DefaultScopedToken)
 	o.PersonalToken = cmp.Or(o.PersonalToken, DefaultPersonalToken)
 	o.AccountTimeZone = cmp.Or(o.AccountTimeZone, DefaultTimeZone)
 	o.Sites = cmp.Or(o.Sites, 1)

@@ -255,11 +255,13 @@ type contentFilter struct {
 	ids    map[int64]bool
 	title  string
 	root   bool
+	where  prospects            // nil for everywhere
 	more   func(c content) bool // nil accepts all
 }
 
 func (f *contentFilter) acceptsShape(s shape) bool {
-	return (f.kind == "" || s.kind == f.kind) && f.status[s.status] && (f.spaces == nil || f.spaces[s.space])
+	return (f.kind == "" || s.kind == f.kind) && f.status[s.status] && (f.spaces == nil || f.spaces[s.space]) &&
+		(f.where == nil || f.where[s.kind][s.space])
 }
 
 func (f *contentFilter) accepts(w *wiki, c content) bool {

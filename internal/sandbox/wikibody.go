@@ -1,5 +1,10 @@
 package sandbox
 
+import (
+	"encoding/json"
+	"html"
+)
+
 // bodyOf is the body of a page or blog post in one of the formats. The first page of a space has every block, and a
 // few are long. A body follows the version, so that an edit is seen in it.
 func (w *wiki) bodyOf(p *pen, c content, format string) string {
@@ -10,7 +15,7 @@ func (w *wiki) bodyOf(p *pen, c content, format string) string {
 	blocks := 1 + p.rng.below(8)
 	switch {
 	case c.body != "":
-		return paragraph(c.body)
+		return paragraph(plainText(c.body))
 	case c.kind == kindPage && c.parent < 0:
 		blocks = -1
 	case p.rng.oneIn(12):
@@ -39,12 +44,24 @@ func (w *wiki) commentBody(p *pen, c comment, format string) string {
 		case c.format == format, c.format != "atlas_doc_format" && format != "atlas_doc_format":
 			return c.body
 		case format == "atlas_doc_format":
-			return paragraph(c.body)
+			return paragraph(plainText(c.body))
 		}
-		return "<p>" + xmlText.Replace(c.body) + "</p>"
+		return "<p>" + xmlText.Replace(documentText(c.body)) + "</p>"
 	}
 	p.rng = newRNG(w.seed+uint64(c.version), domainStorage, c.id)
 	return p.body(format, 1+p.rng.below(3))
+}
+
+// plainText is what is read of a text in the storage format.
+func plainText(storage string) string { return html.UnescapeString(withoutTags(storage)) }
+
+// documentText is what is read of a document.
+func documentText(doc string) string {
+	var node map[string]any
+	if json.Unmarshal([]byte(doc), &node) != nil {
+		return doc
+	}
+	return wikiMarkup{}.text(node)
 }
 
 // paragraph is a document of one paragraph.

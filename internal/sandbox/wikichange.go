@@ -3,6 +3,7 @@ package sandbox
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,30 +12,25 @@ import (
 type wikiChanges struct {
 	now func() time.Time
 
+	byN  atomic.Pointer[map[int64]content] // both are replaced as a whole when they change
+	byID atomic.Pointer[map[int64]comment]
+
 	mu      sync.Mutex
-	byN     map[int64]content // replaced as a whole when it changes, so that a listing reads it without the lock
-	byID    map[int64]comment
 	added   int64 // contents
 	posted  int64 // comments
 	changed int64 // when the last change was
 }
 
 func newWikiChanges(now func() time.Time) *wikiChanges {
-	return &wikiChanges{now: now, byN: map[int64]content{}, byID: map[int64]comment{}}
+	c := &wikiChanges{now: now}
+	c.byN.Store(&map[int64]content{})
+	c.byID.Store(&map[int64]comment{})
+	return c
 }
 
-// contents is never changed after it was returned.
-func (c *wikiChanges) contents() map[int64]content {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.byN
-}
-
-func (c *wikiChanges) comments() map[int64]comment {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.byID
-}
+// contents and comments are never changed after they were returned.
+func (c *wikiChanges) contents() map[int64]content { return *c.byN.Load() }
+func (c *wikiChanges) comments() map[int64]comment { return *c.byID.Load() }
 
 func (c *wikiChanges) content(n int64) (content, bool) {
 	one, ok := c.contents()[n]
@@ -56,24 +52,26 @@ func (c *wikiChanges) tick() int64 {
 func (c *wikiChanges) setContent(one content, change func(one *content, at int64)) content {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, ok := c.byN[one.n]; ok {
+	all := maps.Clone(c.contents())
+	if now, ok := all[one.n]; ok {
 		one = now
 	}
 	change(&one, c.tick())
-	c.byN = maps.Clone(c.byN)
-	c.byN[one.n] = one
+	all[one.n] = one
+	c.byN.Store(&all)
 	return one
 }
 
 func (c *wikiChanges) setComment(one comment, change func(one *comment, at int64)) comment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, ok := c.byID[one.id]; ok {
+	all := maps.Clone(c.comments())
+	if now, ok := all[one.id]; ok {
 		one = now
 	}
 	change(&one, c.tick())
-	c.byID = maps.Clone(c.byID)
-	c.byID[one.id] = one
+	all[one.id] = one
+	c.byID.Store(&all)
 	return one
 }
 
