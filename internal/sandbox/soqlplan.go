@@ -73,6 +73,9 @@ func (c *soqlCompiler) plan() (*soqlPlan, *dataError) {
 		return p, nil
 	}
 	p.by, p.descending = c.arithmetic(p.keys)
+	if stamp := p.object.field("SystemModstamp"); p.by == byStamp && len(p.keys) == 0 {
+		p.keys = []orderKey{{column: &column{field: stamp}}}
+	}
 	p.until, p.exact = p.object.table.rows, true
 	if p.by != unordered {
 		s, exact := c.positions(q.where, p.by)
