@@ -347,7 +347,7 @@ func TestChangesAreBounded(t *testing.T) {
 	b.stir("Case")
 	page := b.ask("query", "SELECT Id, Status FROM Case", "Sforce-Query-Options", "batchSize=200").batch(t)
 	before, _, _ := b.RecordCount("Case")
-	for _, id := range ids(b.all("query", "SELECT Id FROM Case ORDER BY Id DESC LIMIT 5")) {
+	for _, id := range ids(b.all("query", "SELECT Id FROM Case ORDER BY Id LIMIT 5 OFFSET 600")) {
 		if err := b.DeleteRecord(id); err != nil {
 			t.Fatal(err)
 		}

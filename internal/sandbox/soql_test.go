@@ -168,7 +168,7 @@ func TestSOQLFindsWhatIsThere(t *testing.T) {
 // stir edits, deletes and makes records of an object, old and new ones.
 func (b *orgBox) stir(object string) {
 	b.t.Helper()
-	for _, order := range []string{"Id", "SystemModstamp", "SystemModstamp DESC"} {
+	for _, order := range []string{"SystemModstamp DESC", "Id", "SystemModstamp"} {
 		for i, id := range ids(b.all("query", "SELECT Id FROM "+object+" ORDER BY "+order+" LIMIT 40")) {
 			var err error
 			switch i % 4 {
