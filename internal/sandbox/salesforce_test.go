@@ -277,6 +277,11 @@ func TestSalesforceIDs(t *testing.T) {
 		if full, ok := fullID(id[:shortID]); !ok || full != id {
 			t.Fatalf("%s: got %s from the short form", id, full)
 		}
+		for _, wrong := range []string{id[:17] + "$", id[:15] + "zzz", id[:14], id + "A"} {
+			if _, ok := fullID(wrong); ok {
+				t.Fatalf("%s is taken for an id", wrong)
+			}
+		}
 		for part := range 3 {
 			bits := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", id[15+part])
 			for bit := range 5 {

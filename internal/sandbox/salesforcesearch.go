@@ -64,13 +64,10 @@ func badSearch(message string) *dataError {
 // sources reads RETURNING; without it all objects that can be searched are meant.
 func (g *org) sources(snap *snapshot, returning string) ([]searched, *dataError) {
 	var list []searched
-	if returning == "" {
-		for _, o := range g.objects {
-			if o.is(searchable) && !o.is(hidden) && !o.is(denied) {
-				list = append(list, searched{o, []*output{{name: "Id", field: o.field("Id")}}})
-			}
+	for _, o := range g.objects {
+		if returning == "" && o.is(searchable) && !o.is(hidden) && !o.is(denied) {
+			list = append(list, searched{o, []*output{{name: "Id", field: o.field("Id")}}})
 		}
-		return list, nil
 	}
 	for returning != "" {
 		m := soslSource.FindStringSubmatch(returning)
@@ -78,22 +75,26 @@ func (g *org) sources(snap *snapshot, returning string) ([]searched, *dataError)
 			return nil, badSearch("unexpected token: " + clipText(returning, 60))
 		}
 		returning = returning[len(m[0]):]
-		o, ok := g.object(m[1])
-		if !ok || !o.is(searchable) || o.is(denied) {
-			return nil, badRequest("INVALID_TYPE", "sObject type '"+clipText(m[1], 80)+"' is not supported in a search.")
-		}
-		v := g.look(snap, o, 0)
-		fields := m[2]
-		if strings.TrimSpace(fields) == "" {
-			fields = "Id"
-		}
-		out, err := v.selected(fields)
+		one, err := g.source(snap, m[1], m[2])
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, searched{o, out})
+		list = append(list, one)
 	}
 	return list, nil
+}
+
+func (g *org) source(snap *snapshot, name, fields string) (searched, *dataError) {
+	o, ok := g.object(name)
+	if !ok || !o.is(searchable) || o.is(denied) {
+		return searched{}, badRequest("INVALID_TYPE", "sObject type '"+clipText(name, 80)+"' is not supported in a search.")
+	}
+	if strings.TrimSpace(fields) == "" {
+		fields = "Id"
+	}
+	v := g.look(snap, o, 0)
+	out, err := v.selected(fields)
+	return searched{o, out}, err
 }
 
 func searchPatterns(term string) []likePattern {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -80,6 +81,7 @@ func ids(records []map[string]any) []string {
 // What a query finds is what a look at every record finds.
 func TestSOQLFindsWhatIsThere(t *testing.T) {
 	b := serveOrg(t, Options{Records: 9_000})
+	b.stir("Case")
 	everything := b.all("queryAll", "SELECT Id, SystemModstamp, CreatedDate, LastModifiedDate, IsDeleted, Status, Subject, AccountId, IsClosed, Owner.Name FROM Case")
 	middle := everything[4_000]
 	stamp := func(r map[string]any) string { s, _ := r["SystemModstamp"].(string); return s }
@@ -103,6 +105,9 @@ func TestSOQLFindsWhatIsThere(t *testing.T) {
 		{"", " ORDER BY SystemModstamp, Id", nil, byStamp},
 		{"", " ORDER BY SystemModstamp DESC, Id DESC", nil, func(x, y map[string]any) int { return byStamp(y, x) }},
 		{"", " ORDER BY Subject NULLS LAST", nil, nil},
+		{"", " ORDER BY SystemModstamp, CreatedDate DESC, Id", nil, func(x, y map[string]any) int {
+			return cmp.Or(strings.Compare(stamp(x), stamp(y)), strings.Compare(created(y), created(x)), byID(x, y))
+		}},
 		{"SystemModstamp > " + at + " OR (SystemModstamp = " + at + " AND Id > '" + mid + "')", " ORDER BY SystemModstamp ASC, Id ASC", func(r map[string]any) bool {
 			return stamp(r) > stamp(middle) || (stamp(r) == stamp(middle) && id(r) > mid)
 		}, byStamp},
@@ -157,6 +162,31 @@ func TestSOQLFindsWhatIsThere(t *testing.T) {
 				t.Errorf("%s %q: counted %+v, want %d", resource, c.where, count, len(want))
 			}
 		}
+	}
+}
+
+// stir edits, deletes and makes records of an object, old and new ones.
+func (b *orgBox) stir(object string) {
+	b.t.Helper()
+	for _, order := range []string{"SystemModstamp DESC", "Id", "SystemModstamp"} {
+		for i, id := range ids(b.all("query", "SELECT Id FROM "+object+" ORDER BY "+order+" LIMIT 40")) {
+			var err error
+			switch i % 4 {
+			case 0:
+				err = b.DeleteRecord(id)
+			case 1, 2:
+				err = b.EditRecord(id, map[string]any{"Status": "Closed"})
+			default:
+				_, err = b.CreateRecord(object, map[string]any{"Status": "New"})
+			}
+			if err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	binned := b.all("queryAll", "SELECT Id FROM "+object+" WHERE IsDeleted = true LIMIT 1")
+	if err := b.EditRecord(binned[0]["Id"].(string), nil); err == nil {
+		b.t.Error("a deleted record can be edited")
 	}
 }
 

@@ -72,15 +72,23 @@ func (c *soqlCompiler) plan() (*soqlPlan, *dataError) {
 		p.picks, p.picked = rows, true
 		return p, nil
 	}
+	c.place(p)
+	return p, nil
+}
+
+// place chooses the order in which the results are looked for, and the part of it.
+func (c *soqlCompiler) place(p *soqlPlan) {
 	p.by, p.descending = c.arithmetic(p.keys)
+	if stamp := p.object.field("SystemModstamp"); p.by == byStamp && len(p.keys) == 0 {
+		p.keys = []orderKey{{column: &column{field: stamp}}}
+	}
 	p.until, p.exact = p.object.table.rows, true
 	if p.by != unordered {
-		s, exact := c.positions(q.where, p.by)
+		s, exact := c.positions(c.query.where, p.by)
 		p.from, p.until = max(0, s.from), min(p.until, s.until)
 		p.exact = exact
 	}
 	p.exact = p.exact && p.object.shows == nil
-	return p, nil
 }
 
 func (c *soqlCompiler) orderKeys() ([]orderKey, *dataError) {
