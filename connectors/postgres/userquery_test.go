@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,4 +135,26 @@ func TestQueryRows(t *testing.T) {
 			t.Errorf("got %d rows, %q", len(got), e.Message)
 		}
 	})
+}
+
+// TestConcurrentQueries has many callers share what is known of one query and one table.
+func TestConcurrentQueries(t *testing.T) {
+	s, _ := schema(t, "CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 300) i")
+	d := open(t, nil)
+	var wg sync.WaitGroup
+	for _, sql := range []string{"SELECT * FROM " + s + ".t", "SELECT * FROM " + s + ".t ORDER BY v", "SELECT v FROM " + s + ".t"} {
+		for range 6 {
+			wg.Go(func() {
+				items, err := tryList(d, connectors.ItemQuery{Query: sql, Limit: 50})
+				if err != nil || len(items) != 300 {
+					t.Errorf("%s: got %d rows, %v", sql, len(items), err)
+				}
+				p, err := d.ListIDs(t.Context(), connectors.IDQuery{ContainerID: s + ".t"})
+				if err != nil || len(p.Items) != 300 {
+					t.Errorf("got %d ids, %v", len(p.Items), err)
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
