@@ -144,38 +144,3 @@ func (l *idListing) among(b *query, ids []string) error {
 	b.WriteString(")")
 	return nil
 }
-
-// keyOfID returns the values of a key of n columns from the id of its row: the reverse of rowID.
-func keyOfID(id string, n int) ([]string, bool) {
-	switch {
-	case id == "" || strings.Contains(id, "\x00"):
-		return nil, false
-	case n > 1:
-		values := splitID(id)
-		return values, len(values) == n
-	case id[0] != '"':
-		return []string{id}, true
-	case len(id) < 2 || id[len(id)-1] != '"':
-		return nil, false
-	}
-	return []string{strings.ReplaceAll(id[1:len(id)-1], `""`, `"`)}, true
-}
-
-// splitID takes an id apart at its commas; what follows a backslash is no comma and no backslash of its own.
-func splitID(id string) []string {
-	var values []string
-	var b strings.Builder
-	for i := 0; i < len(id); i++ {
-		switch c := id[i]; {
-		case c == '\\' && i+1 < len(id):
-			i++
-			b.WriteByte(id[i])
-		case c == ',':
-			values = append(values, b.String())
-			b.Reset()
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return append(values, b.String())
-}

@@ -56,14 +56,15 @@ func (d *Driver) estimateQuery(ctx context.Context, q connectors.ItemQuery) (con
 	if err := queryAlone(q); err != nil {
 		return connectors.Estimate{}, err
 	}
-	r, err := d.result(ctx, q.Query, false)
-	if err != nil {
-		return connectors.Estimate{}, err
-	}
-	return d.estimate(ctx, statement{sql: "SELECT FROM " + r.as()}, q.Limit,
-		func(ctx context.Context, stmts []statement, restart func(), rows take) error {
+	var e connectors.Estimate
+	err := d.withResult(ctx, q.Query, func(r *result) (err error) {
+		run := func(ctx context.Context, stmts []statement, restart func(), rows take) error {
 			return d.runListing(ctx, r, stmts, restart, rows)
-		})
+		}
+		e, err = d.estimate(ctx, statement{sql: "SELECT FROM " + r.as()}, q.Limit, run)
+		return err
+	})
+	return e, err
 }
 
 const (

@@ -32,6 +32,9 @@ func (d *Driver) WatchHints(ctx context.Context, notify func(connectors.Hint)) e
 	if ctx.Err() != nil && d.pool.ctx.Err() == nil {
 		return connectors.AsError(ctx.Err())
 	}
+	if sqlState(err) == stateReadOnly {
+		return connectors.Wrap(connectors.Unsupported, cause(err), "PostgreSQL at %s is a replica, which hears no NOTIFY; connect to the primary for hints", d.address())
+	}
 	return d.coded(ctx, err)
 }
 

@@ -138,6 +138,20 @@ func TestHintsEnd(t *testing.T) {
 			t.Errorf("got %q", e.Message)
 		}
 	})
+	t.Run("replica", func(t *testing.T) {
+		p := startProxy(t)
+		p.set(fault{message: func(m message) ([]byte, ending) {
+			if m.kind == 'C' {
+				return errorMessage("ERROR", stateReadOnly, "cannot execute LISTEN during recovery"), goOn
+			}
+			return m.all, goOn
+		}})
+		d := open(t, map[string]any{"notify_channel": "c", "host": "127.0.0.1", "port": p.port()})
+		err := d.WatchHints(t.Context(), func(connectors.Hint) { t.Error("a hint came") })
+		if e := wantCode(t, err, connectors.Unsupported); !strings.Contains(e.Message, "primary") {
+			t.Errorf("got %q", e.Message)
+		}
+	})
 	t.Run("deadline", func(t *testing.T) {
 		d := open(t, map[string]any{"notify_channel": "c"})
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -163,5 +177,33 @@ func endListeners(t *testing.T, c *pgx.Conn) {
 		WHERE datname = current_database() AND application_name = 'ucf' AND query LIKE 'LISTEN%'`).Scan(&ended)
 	if err != nil || ended == 0 {
 		t.Fatalf("%d sessions ended, %v", ended, err)
+	}
+}
+
+// TestHintsOverTLS has a session stay quiet for a while: reading from it is given up and begun again, over TLS too.
+func TestHintsOverTLS(t *testing.T) {
+	c := admin(t)
+	ca, cert := authority(t)
+	d := open(t, map[string]any{
+		"notify_channel": "tls", "host": "localhost", "port": newFront(t, &cert, backend()).port(), "sslmode": "verify-full", "ssl_root_cert": ca,
+	})
+	d.keepAlive = 5 * time.Millisecond
+	w := watch(t, d)
+	w.next(t)
+	asked := map[time.Time]bool{}
+	for deadline := time.Now().Add(20 * time.Second); len(asked) < 5 && time.Now().Before(deadline); {
+		var at time.Time
+		err := c.QueryRow(t.Context(), `SELECT max(query_start) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'ucf' AND query LIKE '%pg_listening_channels%'`).Scan(&at)
+		if err == nil {
+			asked[at] = true
+		}
+	}
+	if len(asked) < 5 {
+		t.Errorf("the session was asked %d times whether it listens", len(asked))
+	}
+	exec(t, c, "NOTIFY tls, 'a.b'")
+	if h := w.next(t); h.ContainerID != "a.b" {
+		t.Errorf("got %q", h.ContainerID)
 	}
 }

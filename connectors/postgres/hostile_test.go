@@ -17,6 +17,7 @@ func TestHostileSQL(t *testing.T) {
 	exec(t, c, fmt.Sprintf("CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'INSERT INTO %s.t VALUES (99) RETURNING 1'", s))
 	exec(t, c, fmt.Sprintf(`CREATE FUNCTION insists() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN
 		SET LOCAL transaction_read_only = off; DELETE FROM %s.t; RETURN 1; END $f$`, s))
+	exec(t, c, `CREATE FUNCTION misses() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN RETURN (SELECT 1 FROM absent); END $f$`)
 	exec(t, c, `CREATE FUNCTION shouts() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'no: %', 7; END $f$`)
 	refused := map[string]string{
 		"insert":                   "INSERT INTO S.t VALUES (11) RETURNING id",
@@ -78,6 +79,7 @@ func TestHostileSQL(t *testing.T) {
 		"nextval":                  "SELECT nextval('S.q')",
 		"setval":                   "SELECT setval('S.q', 77)",
 		"function that raises":     "SELECT S.shouts()",
+		"function that misses":     "SELECT S.misses()",
 		"division":                 "SELECT 1 / (id - 5) FROM S.t",
 		"no table":                 "SELECT * FROM S.absent",
 		"no column":                "SELECT absent FROM S.t",

@@ -130,6 +130,12 @@ func TestAbsences(t *testing.T) {
 		})
 	}
 	exec(t, c, "REVOKE SELECT ON t FROM "+lab.name+"_reader")
+	if got := idsOf(ask(t, d, "SELECT * FROM "+s+".safe", 2)); !slices.Equal(got, []string{"2", "4", "6", "8", "10"}) {
+		t.Errorf("a query shows the rows %v", got)
+	}
+	if got := allIDs(t, d, s+".safe"); !slices.Equal(got, []string{"2", "4", "6", "8", "10"}) {
+		t.Errorf("the ids are %v", got)
+	}
 	_, err := d.ResolveAbsences(t.Context(), s+".t", []string{"1"})
 	if wantCode(t, err, connectors.Reauthorize); !connectors.IsDenied(err) {
 		t.Errorf("got %v, want it denied", err)

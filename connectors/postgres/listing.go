@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -164,36 +163,6 @@ func (l *listing) keyed() statement {
 	return statement{sql: b.String(), params: b.params, width: len(l.rel.columns)}
 }
 
-// keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
-// The last columns count all rows, to notice a table that is not small, and digest them, to notice one that changed
-// between two pages; they come with one row of nulls where the page has none.
-func (l *listing) keyless() statement {
-	var b query
-	var named, row, out strings.Builder
-	for i, c := range l.rel.columns {
-		n := "c" + strconv.Itoa(i)
-		named.WriteString(quoteColumn(c.name) + " AS " + n + ", ")
-		if !l.idsOnly {
-			out.WriteString("p." + n + ", ")
-		}
-		if i > 0 {
-			row.WriteString(", ")
-		}
-		row.WriteString(quoteColumn(c.name))
-	}
-	b.WriteString("WITH b AS (SELECT " + named.String() + "encode(sha256(textsend(ROW(" + row.String() + ")::text)), 'hex') AS h")
-	b.WriteString(l.rel.from())
-	l.where(&b)
-	b.WriteString(" LIMIT " + b.param(integer(keylessRows+1)) + "), r AS (SELECT b.*, row_number() OVER (PARTITION BY h) AS n FROM b)")
-	b.WriteString(`, s AS (SELECT count(*) AS total, md5(string_agg(h, '' ORDER BY h COLLATE "C")) AS digest FROM b), p AS (SELECT r.* FROM r`)
-	if l.after != nil {
-		b.WriteString(` WHERE (r.h COLLATE "C", r.n) > (` + b.param(param{oidText, l.after.After[0]}) + ", " + b.param(param{oidInt8, l.after.After[1]}) + ")")
-	}
-	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())) + ")")
-	b.WriteString(" SELECT " + out.String() + `p.h, p.n, s.total, s.digest FROM s LEFT JOIN p ON true ORDER BY p.h COLLATE "C", p.n`)
-	return statement{sql: b.String(), params: b.params, width: l.shown() + 4}
-}
-
 // restart forgets what an earlier try returned.
 func (l *listing) restart() {
 	l.items, l.last, l.bytes, l.more, l.total = make([]connectors.Item, 0, l.size), nil, 0, false, 0
@@ -252,16 +221,6 @@ func (l *listing) add(row [][]byte) error {
 	return nil
 }
 
-// takeTotals takes what a row of a keyless table tells of all rows; done says that it is no row itself.
-func (l *listing) takeTotals(row [][]byte) (done bool, err error) {
-	n := l.shown()
-	l.set = string(row[n+3])
-	if l.total, err = strconv.Atoi(string(row[n+2])); err != nil {
-		return true, errShape
-	}
-	return row[n] == nil, nil
-}
-
 // page returns the rows taken.
 func (l *listing) page() (connectors.Page[connectors.Item], error) {
 	p := connectors.Page[connectors.Item]{Items: l.items}
@@ -273,25 +232,6 @@ func (l *listing) page() (connectors.Page[connectors.Item], error) {
 		p.Next, err = position{l.orderNames(), l.last, l.set}.cursor()
 	}
 	return p, err
-}
-
-// moved says why the page cannot follow the one before it. Without a key that takes all rows to be the same.
-func (l *listing) moved() error {
-	switch {
-	case len(l.rel.key) > 0 || l.after == nil:
-		return nil
-	case l.total > keylessRows:
-		return l.tooMany()
-	case l.set != l.after.Set:
-		return connectors.Errorf(connectors.ProviderError,
-			"the rows of %s changed while they were read, and without a primary key or unique index over NOT NULL columns there is no way to go on; start again, or read a table that has a key", l.id)
-	}
-	return nil
-}
-
-func (l *listing) tooMany() error {
-	return connectors.Errorf(connectors.Unsupported,
-		"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
 }
 
 // item builds an item from a row.
@@ -322,65 +262,4 @@ func (l *listing) item(row [][]byte) (connectors.Item, error) {
 	raw, err := it.Meta.MarshalJSON()
 	it.Raw = json.RawMessage(raw)
 	return it, err
-}
-
-var escapeKey = strings.NewReplacer(`\`, `\\`, `,`, `\,`)
-
-// singleID returns the id of a row with a key of one column. No id is empty: an empty text becomes two double quotes,
-// and one that begins with a double quote is quoted, so that no two ids are alike.
-func singleID(key string) string {
-	if key == "" || key[0] == '"' {
-		return `"` + strings.ReplaceAll(key, `"`, `""`) + `"`
-	}
-	return key
-}
-
-// rowID returns the key's value in PostgreSQL's text form. The values of several columns are joined with commas, with a
-// backslash before a comma or backslash of theirs. Without a key it is a hash of the row, numbered for equal rows.
-func (l *listing) rowID(values []string) string {
-	key := l.rel.key
-	switch n := l.shown(); len(key) {
-	case 0:
-		if values[n+1] != "1" {
-			return values[n] + "-" + values[n+1]
-		}
-		return values[n]
-	case 1:
-		return singleID(cleanText([]byte(values[key[0]])))
-	}
-	parts := make([]string, len(key))
-	for i, k := range key {
-		parts[i] = escapeKey.Replace(cleanText([]byte(values[k])))
-	}
-	return strings.Join(parts, ",")
-}
-
-// rowName is the first text of the row that is not blank, cut to nameRunes, else the row's id.
-func (l *listing) rowName(row [][]byte, values []string, id string) string {
-	for _, i := range l.rel.text {
-		if row[i] == nil {
-			continue
-		}
-		if s := strings.TrimSpace(values[i]); s != "" {
-			return cut(s)
-		}
-	}
-	return id
-}
-
-func cut(s string) string {
-	if len(s) > nameRunes {
-		n := 0
-		for i := range s {
-			if n == nameRunes {
-				s = s[:i] + "…"
-				break
-			}
-			n++
-		}
-	}
-	if utf8.ValidString(s) {
-		return s
-	}
-	return cleanText([]byte(s))
 }

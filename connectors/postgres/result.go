@@ -178,6 +178,26 @@ func (d *Driver) keyOf(r *result, fields []pgconn.FieldDescription, keys map[str
 		}
 	}
 	r.rel.path = strings.Join(path, ", ")
+	if byKey := orderByKey(fields, key); byKey != "" && r.orderBy == byKey {
+		r.ordered = false // the order of the key is the query's own
+	}
+}
+
+// orderByKey returns what [userSQL] has for an ORDER BY of the key's columns by their names, where they have such.
+func orderByKey(fields []pgconn.FieldDescription, key []int) string {
+	out := ""
+	for i, k := range key {
+		for at, f := range fields {
+			if at != k && f.Name == fields[k].Name {
+				return ""
+			}
+		}
+		if i > 0 {
+			out += " ,"
+		}
+		out += " " + fields[k].Name
+	}
+	return out
 }
 
 // positions looks up every name; it returns nil unless all are there.

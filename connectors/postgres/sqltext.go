@@ -12,6 +12,7 @@ type userSQL struct {
 	text    string // without a semicolon at its end
 	ordered bool   // it has an ORDER BY of its own, or may have
 	nullKey bool   // it may make a table's key null, as outer joins do
+	orderBy string // the words of the ORDER BY and what follows, in lower case, a blank before each, without asc
 }
 
 // readSQL looks at the words of a query that stand outside texts, quoted names, comments and parentheses.
@@ -40,6 +41,9 @@ func readSQL(text string) userSQL {
 
 // note takes what a word at a depth of parentheses tells.
 func (u *userSQL) note(before, word string, depth int) {
+	if u.orderBy != "" || depth == 0 && before == "BY" && u.ordered {
+		u.sort(word)
+	}
 	switch word {
 	case "(":
 		u.ordered = u.ordered || before == "" // the whole of it in parentheses
@@ -47,6 +51,13 @@ func (u *userSQL) note(before, word string, depth int) {
 		u.ordered = u.ordered || depth == 0 && before == "ORDER"
 	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
 		u.nullKey = true
+	}
+}
+
+// sort takes a word of the ORDER BY.
+func (u *userSQL) sort(word string) {
+	if word != "ASC" && word != ";" {
+		u.orderBy += " " + strings.ToLower(word)
 	}
 }
 

@@ -26,6 +26,10 @@ func TestReadSQL(t *testing.T) {
 		"order after a text": {"SELECT 'it''s' ORDER BY 1", "", true, false},
 		"group by":           {"SELECT x GROUP BY x", "", false, false},
 		"order of a name":    {"SELECT \"order\" by, reorder BY", "", false, false},
+		"two orders":         {"SELECT a, b ORDER BY A ASC, b;", "SELECT a, b ORDER BY A ASC, b", true, false},
+		"more than an order": {"SELECT a ORDER BY a LIMIT 5", "", true, false},
+		"quoted order":       {"SELECT a ORDER BY \"a\" DESC", "", true, false},
+		"order of a call":    {"SELECT a ORDER BY f(a)", "", true, false},
 		"parentheses":        {"(SELECT 1 ORDER BY 1)", "", true, false},
 		"outer join":         {"SELECT 1 FROM a left JOIN b", "", false, true},
 		"inner outer join":   {"SELECT 1 FROM (SELECT 1 FROM a FULL JOIN b)", "", false, true},
@@ -36,9 +40,13 @@ func TestReadSQL(t *testing.T) {
 		"open dollar quote":  {"SELECT $a$ ORDER BY 1; $b$", "", false, false},
 		"parameter":          {"SELECT $1 ORDER BY $2$", "", true, false},
 	}
+	orders := map[string]string{
+		"order": " 1", "order after a text": " 1", "parameter": " $ 2$", "two orders": " a , b", "more than an order": " a limit 5",
+		"quoted order": " ' desc", "order of a call": " f ( a )",
+	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			want := userSQL{text: tt.text, ordered: tt.ordered, nullKey: tt.nullKey}
+			want := userSQL{text: tt.text, ordered: tt.ordered, nullKey: tt.nullKey, orderBy: orders[name]}
 			if want.text == "" {
 				want.text = tt.sql
 			}

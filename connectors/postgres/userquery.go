@@ -11,7 +11,7 @@ import (
 
 // queryRows returns one page of the rows of a user's query.
 //
-// A query without an ORDER BY of its own whose result has a key is paged by that key, in its order. The server checks
+// A query whose result has a key, and that has no ORDER BY but by it, is paged by that key, in its order. The server checks
 // on every page that no two rows share it, so that none is lost between two pages. Any other result is read in its own
 // order from the beginning for every page, up to keylessRows rows, and every page checks that the rows of the pages
 // before it are still the same.
@@ -19,11 +19,32 @@ func (d *Driver) queryRows(ctx context.Context, q connectors.ItemQuery) (connect
 	if err := queryAlone(q); err != nil {
 		return connectors.Page[connectors.Item]{}, err
 	}
-	page, err := d.queryPage(ctx, q, false)
-	if errors.Is(err, errStale) {
-		page, err = d.queryPage(ctx, q, true)
-	}
+	var page connectors.Page[connectors.Item]
+	err := d.withResult(ctx, q.Query, func(r *result) (err error) {
+		page, err = d.queryPage(ctx, r, q)
+		return err
+	})
 	return page, err
+}
+
+// withResult calls f with what is known of a query's result. If that does not fit any more, the server is asked and f
+// called once again.
+func (d *Driver) withResult(ctx context.Context, text string, f func(*result) error) error {
+	for fresh := false; ; fresh = true {
+		r, err := d.result(ctx, text, fresh)
+		if err != nil {
+			return err
+		}
+		err = f(r)
+		var mend mayMend
+		again := errors.As(err, &mend)
+		if again {
+			err = mend.error
+		}
+		if fresh || !again && !errors.Is(err, errStale) {
+			return err
+		}
+	}
 }
 
 // queryAlone refuses what a query takes the place of.
@@ -38,11 +59,7 @@ func queryAlone(q connectors.ItemQuery) error {
 	return connectors.InvalidFields(faults...)
 }
 
-func (d *Driver) queryPage(ctx context.Context, q connectors.ItemQuery, fresh bool) (p connectors.Page[connectors.Item], err error) {
-	r, err := d.result(ctx, q.Query, fresh)
-	if err != nil {
-		return p, err
-	}
+func (d *Driver) queryPage(ctx context.Context, r *result, q connectors.ItemQuery) (p connectors.Page[connectors.Item], err error) {
 	keyed := len(r.rel.key) > 0 && !r.ordered
 	if q.Cursor != "" {
 		// The first page has found out whether the key serves.
@@ -128,8 +145,9 @@ func (d *Driver) runListing(ctx context.Context, r *result, stmts []statement, r
 	if err == nil {
 		return nil
 	}
-	if outdated(sqlState(err)) {
-		return errStale // the query was sound when its result was described
+	state, err := sqlState(err), d.ofQuery(ctx, err, r.text, "")
+	if outdated(state) {
+		return mayMend{err} // the query was sound when its result was described
 	}
-	return d.ofQuery(ctx, err, r.text, "")
+	return err
 }

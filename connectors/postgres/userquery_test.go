@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,12 @@ func TestQueryRows(t *testing.T) {
 		"union all":          {"SELECT id FROM %[1]s.a UNION ALL SELECT id FROM %[1]s.a", false, 120},
 		"multiplied":         {"SELECT id, generate_series(1, 2) FROM %s.a", false, 120},
 		"own order":          {"SELECT id, name FROM %s.a ORDER BY name, id DESC", false, 60},
+		"order of the key":   {"SELECT name, id FROM %s.a ORDER BY id ASC", true, 60},
+		"order of two keys":  {"SELECT y, x FROM %s.b ORDER BY X, y;", true, 70},
+		"other order of two": {"SELECT y, x FROM %s.b ORDER BY y, x", false, 70},
+		"against the key":    {"SELECT id FROM %s.a ORDER BY id DESC", false, 60},
+		"name of another":    {"SELECT id AS k, n AS id FROM %s.a ORDER BY id", false, 60},
+		"key by a limit":     {"SELECT id FROM %s.a ORDER BY id LIMIT 30", false, 30},
 		"own order inside":   {"SELECT id FROM (SELECT * FROM %s.a ORDER BY name) z", true, 60},
 		"in parentheses":     {"(SELECT id FROM %s.a ORDER BY id DESC)", false, 60},
 		"window order":       {"SELECT id, row_number() OVER (ORDER BY name) FROM %s.a", true, 60},
@@ -128,4 +135,26 @@ func TestQueryRows(t *testing.T) {
 			t.Errorf("got %d rows, %q", len(got), e.Message)
 		}
 	})
+}
+
+// TestConcurrentQueries has many callers share what is known of one query and one table.
+func TestConcurrentQueries(t *testing.T) {
+	s, _ := schema(t, "CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 300) i")
+	d := open(t, nil)
+	var wg sync.WaitGroup
+	for _, sql := range []string{"SELECT * FROM " + s + ".t", "SELECT * FROM " + s + ".t ORDER BY v", "SELECT v FROM " + s + ".t"} {
+		for range 6 {
+			wg.Go(func() {
+				items, err := tryList(d, connectors.ItemQuery{Query: sql, Limit: 50})
+				if err != nil || len(items) != 300 {
+					t.Errorf("%s: got %d rows, %v", sql, len(items), err)
+				}
+				p, err := d.ListIDs(t.Context(), connectors.IDQuery{ContainerID: s + ".t"})
+				if err != nil || len(p.Items) != 300 {
+					t.Errorf("got %d ids, %v", len(p.Items), err)
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
