@@ -137,7 +137,7 @@ func (o *fakeObject) where(text string, all, ignore bool) (found []map[string]an
 				return nil, p.fault
 			}
 		}
-		if ok || ignore && !strings.Contains(text, "Id = '") {
+		if ok || ignore && !strings.HasPrefix(text, "Id = '") {
 			found = append(found, r)
 		}
 	}

@@ -119,11 +119,11 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
-	me, err := userInfo(ctx, d.api)
+	v, err := usable(list, d.wanted)
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
-	v, err := usable(list, d.wanted)
+	me, err := userInfo(ctx, d.api)
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
