@@ -1,34 +1,47 @@
 package salesforce
 
 import (
-	"io"
 	"net/http"
 	"testing"
 
+	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/connectors/connectortest"
 )
 
 func TestConformance(t *testing.T) {
-	mux := http.NewServeMux()
-	for path, body := range map[string]string{versionsPath + "{$}": versions, userPath: person, queryPath: acme} {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			if r.Header.Get("Authorization") != "Bearer "+token && path != versionsPath+"{$}" {
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			_, _ = io.WriteString(w, body)
-		})
+	for _, method := range Definition.AuthMethods() {
+		t.Run(method, func(t *testing.T) { connectortest.Run(t, suite(method)) })
 	}
-	connectortest.Run(t, connectortest.Suite{
+}
+
+func suite(method string) connectortest.Suite {
+	healthy, empty, repeats := newFake(), newFake(), newFake()
+	healthy.batch, empty.emptyFirst, repeats.ignoreWhere = 3, true, true
+	return connectortest.Suite{
 		Definition: &Definition,
+		Method:     method,
 		Config: func(_, _ string) map[string]any {
 			return map[string]any{
-				"instance_url": "https://my-instance.my.salesforce.com", "access_token": token,
+				"auth_method": connectors.MethodOAuth, "instance_url": "https://my-instance.my.salesforce.com", "access_token": token,
 				"refresh_token": "5Aep861TSESvWeug_xvFHRBTTbf_YrTWgEyjBJrfZPMQ", "client_secret": "client-secret-of-the-app",
 			}
 		},
-		Handler: mux,
-		Sites:   []string{"00Dx0000000BV7zEAH"},
-	})
+		Handler:          healthy,
+		Sites:            []string{"00Dx0000000BV7zEAH"},
+		Containers:       []string{"Account", "Case", caseComments, "Empty__c", feedAnswers, feedPosts},
+		Items:            map[string][]string{"Account": healthy.objects["Account"].ids(), "Case": healthy.objects["Case"].ids(), "Empty__c": {}},
+		Comments:         map[string][]string{fakeID("500", 1): fakeComments(), fakeID("500", 2): {}, fakeID("001", 1): {}},
+		MissingContainer: "Nope__c",
+		MissingItem:      fakeID("500", 999),
+		HostileIDs: []string{
+			"Account WHERE", "Account, Case", "Account/describe", `500000000000001' OR Id != '`, `500000000000001AA'`, "500000000000001AAB",
+		},
+		EmptyPage:   map[string]http.Handler{"items": empty, "comments": empty},
+		RepeatToken: map[string]http.Handler{"items": repeats, "comments": repeats},
+		Query:       "SELECT Id, Name FROM Account WHERE Industry = 'Banking'",
+		QueryItems:  []string{fakeID("001", 1), fakeID("001", 3), fakeID("001", 5), fakeID("001", 7)},
+		Skip: []connectortest.Skip{
+			{Rows: "containers/(empty_page|repeated_token)", Reason: "Salesforce gives all objects in one answer, without pages or tokens"},
+		},
+	}
 }

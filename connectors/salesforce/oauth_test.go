@@ -25,6 +25,7 @@ func TestDiscover(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := healthy()
 			delete(s.replies, versionsPath)
+			delete(s.replies, objectsPath)
 			tt.change(s.replies)
 			url, client := s.start(t)
 			got, err := discover(t.Context(), connectors.Grant{HTTP: client, API: url})

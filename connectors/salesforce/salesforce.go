@@ -8,8 +8,8 @@ package salesforce
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,11 +28,18 @@ var Definition = connectors.Definition{
 	Summary: "Objects, records and comments of a Salesforce org.",
 	Help:    help,
 
-	Fields: append([]connectors.Field{{
-		Name: "instance_url", Label: "Instance address", Kind: connectors.KindURL, Required: true, Destination: true,
-		Help:    "The address of the org, as the answer with the tokens names it.",
-		Example: "https://my-instance.my.salesforce.com",
-	}}, connectors.OAuthFields(&provider)...),
+	Fields: append([]connectors.Field{
+		{
+			Name: "instance_url", Label: "Instance address", Kind: connectors.KindURL, Required: true, Destination: true,
+			Help:    "The address of the org, as the answer with the tokens names it.",
+			Example: "https://my-instance.my.salesforce.com",
+		},
+		{
+			Name: "api_version", Label: "API version", Kind: connectors.KindString, Pattern: `[1-9][0-9]\.0`,
+			Help:    "The version of the API to use, or the newest older one that the org has; " + apiVersion + " if empty.",
+			Example: apiVersion,
+		},
+	}, connectors.OAuthFields(&provider)...),
 	Auth: []connectors.AuthMethod{{
 		ID: connectors.MethodOAuth, Name: "OAuth 2.0", Scheme: connectors.SchemeBearer, Secret: "access_token",
 		Help: "Log in at Salesforce in the browser and consent; `ucf connect salesforce` leads there.",
@@ -42,42 +49,77 @@ var Definition = connectors.Definition{
 		},
 	}},
 
-	Container: "object",
-	Item:      "record",
-	Driver:    (*Driver)(nil),
-	New:       newDriver,
+	Container:    "object",
+	Item:         "record",
+	Filters:      []string{connectors.CapUpdatedAfter, connectors.CapQuery},
+	PerContainer: true,
+	Driver:       (*Driver)(nil),
+	New:          newDriver,
 }
+
+var (
+	_ connectors.ContainerLister = (*Driver)(nil)
+	_ connectors.ItemLister      = (*Driver)(nil)
+	_ connectors.CommentLister   = (*Driver)(nil)
+	_ connectors.IDLister        = (*Driver)(nil)
+	_ connectors.DeletionLister  = (*Driver)(nil)
+	_ connectors.AbsenceResolver = (*Driver)(nil)
+	_ connectors.Estimator       = (*Driver)(nil)
+)
 
 // Driver reads one org.
 type Driver struct {
-	api *rest.Client
+	api    *rest.Client
+	small  *rest.Client // asks for batches no larger than a page
+	base   string       // the org's address for browsers
+	wanted version
+	now    func() time.Time
+	known  *catalog
 }
 
 // newDriver builds the driver from its configuration; it makes no request.
 func newDriver(env connectors.Env) (connectors.Driver, error) {
-	c := client(env.HTTP, env.API)
-	if env.Now != nil {
-		c.Now = env.Now
+	d := &Driver{
+		api: client(env.HTTP, env.API), small: client(env.HTTP, env.API), base: env.Config.String("instance_url"),
+		wanted: wanted, now: env.Now, known: newCatalog(),
 	}
-	for _, s := range env.Config.Secrets() {
-		c.Secrets = append(c.Secrets, s)
+	if d.now == nil {
+		d.now = time.Now
 	}
-	return &Driver{api: c}, nil
+	if v := env.Config.String("api_version"); v != "" {
+		d.wanted = version{Version: v}
+	}
+	// No batch can be smaller: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_queryoptions.htm
+	d.small.Header = http.Header{"Sforce-Query-Options": {"batchSize=" + strconv.Itoa(connectors.MaxLimit)}}
+	for _, c := range []*rest.Client{d.api, d.small} {
+		c.Now = d.now
+		for _, s := range env.Config.Secrets() {
+			c.Secrets = append(c.Secrets, s)
+		}
+	}
+	return d, nil
 }
 
 // client returns a client for the API of an org.
 func client(h *http.Client, api string) *rest.Client {
-	return &rest.Client{
-		HTTP: h, Base: api, System: "Salesforce", AddressField: "instance_url", Now: time.Now, Judge: judge, Faults: faults,
+	c := &rest.Client{
+		HTTP: h, Base: api, System: "Salesforce", AddressField: "instance_url", Now: time.Now, Faults: faults,
 		Forbidden: "Give the user the permission \"API Enabled\" and access to the object, or connect with another one",
 	}
+	c.Judge = judge(c)
+	return c
 }
 
-// Probe asks the org which versions of the API it has, who is connected, and what it is called. It warns of an org that
-// is older than this connector, of one that has used most of its requests of the day, of a user that may not use the
-// API, of a clock that is off, and of an address without TLS.
+// Probe asks the org which versions of the API it has, who is connected, what the org is called, and for its objects. It
+// warns of an org without the version of the API that this connector is made for, of an announced end of that version,
+// of an org that has used most of its requests of the day, of a user that may not use the API, of a clock that is off,
+// and of an address without TLS.
 func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
-	newest, header, err := newestVersion(ctx, d.api)
+	list, header, err := askVersions(ctx, d.api)
+	if err != nil {
+		return connectors.ProbeResult{}, err
+	}
+	v, err := usable(list, d.wanted)
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
@@ -85,38 +127,43 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
-	org, counted, err := organization(ctx, d.api, newest.usable())
-	warnings := d.api.Warnings(d.api.Base, header)
-	switch code := connectors.CodeOf(err); {
-	case connectors.IsDenied(err), code == connectors.NotFound:
-		warnings = append(warnings, connectors.Warning{Code: "api_denied", Message: connectors.AsError(err).Message})
-	case err != nil:
+	d.known.version.put(v, d.now())
+	warnings := append(d.api.Warnings(d.api.Base, header), versionWarnings(list, d.wanted)...)
+	org, more, err := d.probeOrg(ctx, v)
+	if err != nil {
 		return connectors.ProbeResult{}, err
 	}
-	if newest.number() < wanted.number() {
-		warnings = append(warnings, connectors.Warning{
-			Code: "api_version", Message: fmt.Sprintf("the org has the API up to version %s, ucf is made for %s", newest.Version, apiVersion),
-		})
+	checked, err := d.api.Check(ctx, rest.Canary{What: "objects", Ask: func(ctx context.Context) error {
+		_, err := d.askObjects(ctx)
+		return err
+	}})
+	if err != nil {
+		return connectors.ProbeResult{}, err
 	}
-	warnings = append(warnings, usageWarnings(counted)...)
 	return connectors.ProbeResult{
-		Instance: connectors.Instance{Name: org.name(d.api.Base), URL: d.api.Base, Version: newest.Version, Type: org.kind()},
+		Instance: connectors.Instance{
+			Name: org.name(d.api.Base), URL: d.api.Base, Version: list[len(list)-1].Version, Type: org.kind(),
+		},
 		Account:  me.account(),
-		Warnings: warnings,
+		Warnings: slices.Concat(warnings, more, checked),
 	}, nil
 }
 
-// usageWarnings warns when most of the requests that an org has for 24 hours are used.
-func usageWarnings(h http.Header) []connectors.Warning {
-	used, limit, ok := usage(h)
-	if !ok || used*100 <= limit*usedPercent {
-		return nil
+// probeOrg asks what the org is called, by a query as listings make them, and returns what its answer warns of. A user
+// who may not read that, or a version without queries, are warnings too.
+func (d *Driver) probeOrg(ctx context.Context, v version) (org, []connectors.Warning, error) {
+	found, counted, err := organization(ctx, d.api, v)
+	err = d.ours("Organization", err)
+	code := ""
+	switch {
+	case err == nil:
+		return found, usageWarnings(counted), nil
+	case rest.IsGone(err):
+		code = "removed_endpoint"
+	case connectors.IsDenied(err), connectors.CodeOf(err) == connectors.NotFound:
+		code = "api_denied"
+	default:
+		return found, nil, err
 	}
-	return []connectors.Warning{{
-		Code: "api_usage", Message: "the org has used " + strconv.Itoa(used) + " of its " + strconv.Itoa(limit) +
-			" API requests of the last 24 hours; at the limit it refuses all of them",
-	}}
+	return found, []connectors.Warning{{Code: code, Message: connectors.AsError(err).Message}}, nil
 }
-
-// usedPercent is the share of an org's requests from which on a probe warns.
-const usedPercent = 80

@@ -25,6 +25,7 @@ const (
 	versionsPath = "/services/data/"
 	userPath     = "/services/oauth2/userinfo"
 	queryPath    = "/services/data/v67.0/query"
+	objectsPath  = "/services/data/v67.0/sobjects"
 	token        = "00Dx0000000BV7z!AR8AQAxo9UfVkh8AlV0Gomt9Czx9LjHnSSpwBMmb"
 
 	versions = `[{"label":"Winter '11","url":"/services/data/v20.0","version":"20.0"},` +
@@ -34,6 +35,7 @@ const (
 		`"organization_id":"00Dx0000000BV7zEAH","preferred_username":"ann@example.com","nickname":"ann","name":"Ann Lee","user_type":"STANDARD"}`
 	acme = `{"totalSize":1,"done":true,"records":[{"attributes":{"type":"Organization","url":"/services/data/v67.0/sobjects/Organization/00Dx0000000BV7zEAH"},` +
 		`"Id":"00Dx0000000BV7zEAH","Name":"Acme","OrganizationType":"Enterprise Edition","IsSandbox":false}]}`
+	accounts = `{"encoding":"UTF-8","maxBatchSize":200,"sobjects":[{"name":"Account","label":"Account","queryable":true}]}`
 )
 
 type reply struct {
@@ -60,7 +62,9 @@ func (s *orgServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.status = http.StatusTeapot
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	if out.usage != "" {
+	if out.usage == "deprecated" {
+		w.Header().Set("Link", `<https://developer.salesforce.com/eol>; rel="deprecation"`)
+	} else if out.usage != "" {
 		w.Header().Set("Sforce-Limit-Info", out.usage)
 	}
 	w.WriteHeader(out.status)
@@ -98,6 +102,7 @@ func (s *orgServer) start(t *testing.T) (string, *http.Client) {
 func healthy() *orgServer {
 	return &orgServer{replies: map[string]reply{
 		versionsPath: {200, versions, ""}, userPath: {200, person, ""}, queryPath: {200, acme, "api-usage=17/15000"},
+		objectsPath: {200, accounts, ""},
 	}}
 }
 

@@ -39,6 +39,8 @@ type Client struct {
 	Judge func(Answer) *connectors.Error
 	// Faults returns the system's own messages from the body of a refusal. It may be nil.
 	Faults func(body []byte) []string
+	// Header is added to every request. It may be nil.
+	Header http.Header
 	// Forbidden says what a 403 asks for, as a sentence. It may be empty.
 	Forbidden string
 
@@ -115,6 +117,9 @@ func (c *Client) address(ctx context.Context, path string) (string, error) {
 }
 
 func (c *Client) do(req *http.Request, out any) (http.Header, error) {
+	for name, values := range c.Header {
+		req.Header[name] = values
+	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
