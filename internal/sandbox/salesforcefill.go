@@ -175,4 +175,4 @@ func numbered(format string) func(v *view) datum {
 	return func(v *view) datum { return textDatum(fmt.Sprintf(format, v.row+1)) }
 }
 
-func constant(d datum) func(v *view) datum { return func(*view) datum { return d } }
+func sameFor(d datum) func(v *view) datum { return func(*view) datum { return d } }

@@ -195,7 +195,7 @@ func userObject() *sobject {
 	return newObject("User", "005", readable|replicateable|updateable|searchable|feedEnabled, together([]*sfield{
 		newField("string", "Username", 80, who(func(v *view) string { return v.username(int(v.row)) }), without(nillable)),
 		newField("string", "LastName", 80, who(func(v *view) string { return v.people[v.row].name }), partOf("Name"), without(nillable)),
-		newField("string", "FirstName", 40, constant(nothing), partOf("Name")),
+		newField("string", "FirstName", 40, sameFor(nothing), partOf("Name")),
 		newField("string", "Name", 121, joined("FirstName", "LastName"), readOnly, with(nameField|computed), without(nillable), labeled("Full Name")),
 		newField("email", "Email", 128, who(func(v *view) string { return mailOf(int(v.row), v.people[v.row]) }), without(nillable)),
 		newField("boolean", "IsActive", 0, func(v *view) datum { return boolDatum(v.people[v.row].active) }, labeled("Active")),
@@ -257,10 +257,10 @@ func withField(name string) *sfield {
 // organizationObject has one record.
 func organizationObject() *sobject {
 	return newObject("Organization", "00D", readable, together([]*sfield{
-		newField("string", "Name", 80, constant(textDatum(orgName)), readOnly, with(nameField), without(nillable)),
-		newField("picklist", "OrganizationType", 40, constant(textDatum("Developer Edition")), readOnly),
-		newField("boolean", "IsSandbox", 0, constant(boolDatum(false)), readOnly),
-		newField("string", "InstanceName", 5, constant(textDatum("NA1")), readOnly),
+		newField("string", "Name", 80, sameFor(textDatum(orgName)), readOnly, with(nameField), without(nillable)),
+		newField("picklist", "OrganizationType", 40, sameFor(textDatum("Developer Edition")), readOnly),
+		newField("boolean", "IsSandbox", 0, sameFor(boolDatum(false)), readOnly),
+		newField("string", "InstanceName", 5, sameFor(textDatum("NA1")), readOnly),
 	}, withoutField("IsDeleted", audited()))...)
 }
 
