@@ -256,6 +256,20 @@ func TestSOQLDepth(t *testing.T) {
 
 func timeText(d datum) string { return strings.Trim(string(appendMoment(nil, d.at)), `"`) }
 
+// With a limit only the first of an order are kept, however many there are.
+func TestSOQLFirst(t *testing.T) {
+	b := serveOrg(t, Options{Records: 8_000})
+	all := b.all("query", "SELECT Id, Name FROM Lead ORDER BY Name DESC, Id")
+	for _, bounds := range []string{" LIMIT 7", " LIMIT 2000", " LIMIT 7 OFFSET 1990"} {
+		var limit, offset int
+		_, _ = fmt.Sscanf(bounds, " LIMIT %d OFFSET %d", &limit, &offset)
+		got := b.all("query", "SELECT Id, Name FROM Lead ORDER BY Name DESC, Id"+bounds)
+		if !slices.Equal(ids(got), ids(all[offset:offset+limit])) {
+			t.Errorf("%s: got %d others", bounds, len(got))
+		}
+	}
+}
+
 func BenchmarkSOQLKeyset(b *testing.B) {
 	box := serveOrg(b, Options{Records: 1_000_000})
 	where := behind(box.ask("query", "SELECT Id, SystemModstamp FROM Contact ORDER BY Id LIMIT 1").batch(b).Records[0])
