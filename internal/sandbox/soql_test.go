@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // orgBox is a sandbox whose Salesforce org is connected.
@@ -255,6 +257,36 @@ func TestSOQLDepth(t *testing.T) {
 }
 
 func timeText(d datum) string { return strings.Trim(string(appendMoment(nil, d.at)), `"`) }
+
+// With a limit only the first of an order are kept, however many there are.
+func TestSOQLFirst(t *testing.T) {
+	b := serveOrg(t, Options{Records: 8_000})
+	all := b.all("query", "SELECT Id, Name FROM Lead ORDER BY Name DESC, Id")
+	for _, bounds := range []string{" LIMIT 7", " LIMIT 2000", " LIMIT 7 OFFSET 1990"} {
+		var limit, offset int
+		_, _ = fmt.Sscanf(bounds, " LIMIT %d OFFSET %d", &limit, &offset)
+		got := b.all("query", "SELECT Id, Name FROM Lead ORDER BY Name DESC, Id"+bounds)
+		if !slices.Equal(ids(got), ids(all[offset:offset+limit])) {
+			t.Errorf("%s: got %d others", bounds, len(got))
+		}
+	}
+}
+
+// What is too much work is refused, not answered in part.
+func TestSOQLTooLarge(t *testing.T) {
+	b := serveOrg(t, Options{Records: maxSorted * 11 / 10})
+	got := b.ask("query", "SELECT Id FROM Lead ORDER BY Name")
+	if got.status != http.StatusBadRequest || !strings.Contains(string(got.body), `"errorCode":"OPERATION_TOO_LARGE"`) {
+		t.Errorf("got %d %s", got.status, clipText(string(got.body), 100))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	query, _ := parseSOQL("SELECT Id FROM Lead WHERE Status = 'x'", time.Now())
+	plan, _ := (&soqlCompiler{org: b.org, snap: b.org.changes.snapshot(), query: query}).plan()
+	if _, err := newCursor(ctx, plan, largestBatch); err != errTooLong {
+		t.Errorf("a client that went away: %v", err)
+	}
+}
 
 func BenchmarkSOQLKeyset(b *testing.B) {
 	box := serveOrg(b, Options{Records: 1_000_000})

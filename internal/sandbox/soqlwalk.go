@@ -53,40 +53,61 @@ func (p *soqlPlan) prepare(ctx context.Context) *dataError {
 
 // makeList finds and orders all results. With a limit only the first are kept.
 func (p *soqlPlan) makeList(ctx context.Context) *dataError {
-	keep := int64(maxSorted)
+	f := &foremost{plan: p, most: maxSorted}
 	if p.limit >= 0 {
-		keep = min(keep, p.offset+p.limit)
-	}
-	var entries []entry
-	cut := func() {
-		slices.SortFunc(entries, p.compare)
-		entries = entries[:min(int64(len(entries)), keep)]
+		f.most = min(f.most, int(p.offset+p.limit))
 	}
 	err := p.candidates(ctx, func(v *view) *dataError {
 		if !p.accepts(v) {
 			return nil
 		}
-		entries = append(entries, p.entry(v))
-		if int64(len(entries)) < 2*keep+1_000 {
-			return nil
-		}
-		if p.limit < 0 {
+		if f.add(p.entry(v)); f.dropped && p.limit < 0 {
 			return errTooLarge
 		}
-		cut()
 		return nil
 	})
+	f.cut()
+	if err == nil && f.dropped && p.limit < 0 {
+		err = errTooLarge
+	}
 	if err != nil {
 		return err
 	}
-	if p.limit < 0 && len(entries) > maxSorted {
-		return errTooLarge
-	}
-	cut()
-	for _, e := range entries[min(p.offset, int64(len(entries))):] {
+	for _, e := range f.entries[min(int(p.offset), len(f.entries)):] {
 		p.list = append(p.list, e.row)
 	}
 	return nil
+}
+
+// foremost keeps the first entries of an order, at most that many, and a few more between cuts.
+type foremost struct {
+	plan    *soqlPlan
+	most    int
+	entries []entry
+	worst   *entry // as many as are kept are not behind it
+	dropped bool   // there were more
+}
+
+func (f *foremost) add(e entry) {
+	if f.worst != nil && f.plan.compare(e, *f.worst) > 0 {
+		f.dropped = true
+		return
+	}
+	f.entries = append(f.entries, e)
+	if len(f.entries) > 2*f.most+1_000 {
+		f.cut()
+	}
+}
+
+func (f *foremost) cut() {
+	slices.SortFunc(f.entries, f.plan.compare)
+	if len(f.entries) > f.most {
+		f.entries, f.dropped = f.entries[:f.most], true
+	}
+	if n := len(f.entries); n > 0 && n == f.most {
+		last := f.entries[n-1]
+		f.worst = &last
+	}
 }
 
 // candidates shows all records of which results may be.
