@@ -27,6 +27,7 @@ func TestDataCenterCredentials(t *testing.T) {
 		{"/jira/rest/api/2/myself", "", nil, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", "wrong", nil, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", "", basic, 401, "not authenticated"},
+		{"/jira/rest/api/2/myself", "", map[string]string{"Authorization": "Token " + DefaultPersonalToken}, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", DefaultPersonalToken, nil, 200, `"key":"JIRAUSER10000"`},
 		{"/jira/rest/api/2/project", "", nil, 200, "[]"},
 		{"/jira/rest/api/3/serverInfo", DefaultPersonalToken, nil, 404, "errorMessages"},
