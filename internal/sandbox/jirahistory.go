@@ -117,15 +117,21 @@ func (j *jira) listChangelog(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// expandChangelog writes the changelog as a member of its issue, the newest changes only when there are many.
+// expandChangelog writes the changelog as a member of its issue: all of it, the newest change first.
 func (p *pen) expandChangelog(b []byte, ref issueRef) []byte {
 	made, later := p.historyCount(ref)
 	total := made + later
 	b = append(b, `,"changelog":{"startAt":0`...)
 	b = appendInt(b, `,"maxResults":`, int64(total))
 	b = appendInt(b, `,"total":`, int64(total))
-	b = append(b, `,"histories":`...)
-	return append(p.histories(b, ref, 0, total), '}')
+	b = append(b, `,"histories":[`...)
+	for k := total - 1; k >= 0; k-- {
+		b = p.history(b, ref, k, made)
+		if k > 0 {
+			b = append(b, ',')
+		}
+	}
+	return append(b, `]}`...)
 }
 
 func (w *world) worklogCount(ref issueRef) int {
