@@ -40,15 +40,15 @@ func (w *world) historyCount(ref issueRef) (made, later int) {
 
 // history writes the k-th change of an issue that had so many at the start.
 func (p *pen) history(b []byte, ref issueRef, k, made int) []byte {
+	if k >= made {
+		s, _ := p.state(ref)
+		return p.laterHistory(b, s.history[k-made])
+	}
 	id := firstIssueID + p.index(ref)*historyStride + int64(k)
 	p.rng = newRNG(p.seed, domainHistory, id)
 	b = append(b, `{"id":`...)
 	b = appendID(b, id)
 	b = append(b, `,"author":`...)
-	if k >= made {
-		s, _ := p.state(ref)
-		return p.laterHistory(b, s.history[k-made])
-	}
 	created := p.created(ref)
 	b = p.fill(b, p.anybody().user)
 	b = append(b, `,"created":`...)
@@ -61,7 +61,11 @@ func (p *pen) history(b []byte, ref issueRef, k, made int) []byte {
 	return append(b, `}]}`...)
 }
 
+// laterHistory writes a change that was made since the start. No two are made at one time.
 func (p *pen) laterHistory(b []byte, e historyEntry) []byte {
+	b = append(b, `{"id":`...)
+	b = appendID(b, firstPostedID+e.at)
+	b = append(b, `,"author":`...)
 	b = p.fill(b, p.accounts[e.author].user)
 	b = append(b, `,"created":`...)
 	b = p.appendTime(b, e.at)
