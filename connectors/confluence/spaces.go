@@ -121,6 +121,9 @@ func (c *cloud) spaceID(ctx context.Context, key string) (string, error) {
 		return id, nil
 	}
 	page, err := c.get(ctx, v2+"/spaces", url.Values{"keys": {key}}, 1, "")
+	if err == nil && len(page.Results) == 0 && page.cursor != "" { // an empty page is not yet the end
+		page, err = c.get(ctx, v2+"/spaces", url.Values{"keys": {key}}, 1, page.cursor)
+	}
 	if err != nil {
 		return "", err
 	}

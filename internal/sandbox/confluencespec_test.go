@@ -318,6 +318,13 @@ func TestWikiFaults(t *testing.T) {
 			t.Errorf("%s: names its own cursor: %v", fault, again)
 		}
 	}
+	for path, want := range map[string]string{
+		"/wiki/api/v2/spaces?limit=2": `"next":`, "/wiki/api/v2/footer-comments": `"next":`, "/wiki/rest/api/search?cql=type%3Dpage": `"next":`,
+	} {
+		if _, body := get(t, serveFaults(t, "empty-page")+path); !strings.Contains(string(body), `"results":[]`) || !strings.Contains(string(body), want) {
+			t.Errorf("%s, empty page: %s", path, body)
+		}
+	}
 	response, _ := get(t, serveFaults(t, "429")+"/wiki/api/v2/pages")
 	if reason := response.Header.Get("RateLimit-Reason"); reason != "confluence-quota-tenant-based" {
 		t.Errorf("429 with reason %q", reason)

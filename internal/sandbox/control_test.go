@@ -2,11 +2,14 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -101,6 +104,42 @@ func TestIssuesChange(t *testing.T) {
 	}
 }
 
+// The changelog of an issue is the same as a listing, the oldest change first, and as a member, the newest first.
+func TestChangelogs(t *testing.T) {
+	b := serveOAuth(t, Options{Issues: 60, Projects: 3})
+	for range 3 {
+		mustChange(t, b.Server, "issue edit", "PAY-2", "")
+	}
+	type change struct{ ID, Created string }
+	for _, key := range []string{"PAY-1", "PAY-2", "WEB-7"} {
+		var listed []change
+		for last := false; !last; {
+			var page struct {
+				Values []change
+				Total  int
+				IsLast bool
+			}
+			_, body := get(t, fmt.Sprintf("%s/rest/api/3/issue/%s/changelog?maxResults=2&startAt=%d", b.url+sitePrefix, key, len(listed)))
+			if err := json.Unmarshal(body, &page); err != nil {
+				t.Fatal(err)
+			}
+			listed, last = append(listed, page.Values...), page.IsLast
+			if last && page.Total != len(listed) {
+				t.Errorf("%s: total %d of %d", key, page.Total, len(listed))
+			}
+		}
+		var issue struct{ Changelog struct{ Histories []change } }
+		_, body := get(t, b.url+sitePrefix+"/rest/api/3/issue/"+key+"?expand=changelog")
+		if err := json.Unmarshal(body, &issue); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(listed)
+		if !slices.Equal(issue.Changelog.Histories, listed) || (key == "PAY-2" && len(listed) < 3) {
+			t.Errorf("%s: %v as a member, %v listed", key, issue.Changelog.Histories, listed)
+		}
+	}
+}
+
 // An issue that changes between two pages is given again, and none is lost.
 func TestIssuesChangeBetweenPages(t *testing.T) {
 	b := serveOAuth(t, Options{Issues: 40, Projects: 1})
@@ -190,4 +229,39 @@ func TestControl(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
+}
+
+// Many clients write and read at once: nothing that was written is lost, and no two things have one id.
+func TestManyWriteAtOnce(t *testing.T) {
+	b := serveOAuth(t, Options{Issues: 50})
+	before := b.Counts(0)
+	const writers, each = 8, 12
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for i := range each {
+				issue, err := b.Change(0, "issue comment", fmt.Sprintf("PAY-%d", 1+i%3), "at once")
+				_, moveErr := b.Change(0, "issue edit", "OPS-1", "")
+				_, noteErr := b.Change(0, "page comment", strconv.Itoa(firstContentID), "at once")
+				if err = errors.Join(err, moveErr, noteErr); err != nil || issue == "" {
+					t.Error(err)
+				}
+				b.sites[0].confluence.wiki.everyComment(contentOrder{"modified-date", true}, func(comment) bool { return true }).page(t.Context(), 0, 10)
+			}
+		})
+	}
+	wg.Wait()
+	after := b.Counts(0)
+	if got := after.IssueComments - before.IssueComments; got != writers*each {
+		t.Errorf("%d comments on issues were kept of %d", got, writers*each)
+	}
+	if got := after.FooterComments - before.FooterComments; got != writers*each {
+		t.Errorf("%d comments on a page were kept of %d", got, writers*each)
+	}
+	ref, _ := b.sites[0].jira.world.lookup("OPS-1")
+	if s, _ := b.sites[0].jira.world.state(ref); s.edits != writers*each || len(s.history) != s.edits {
+		t.Errorf("%d edits, %d in the changelog", s.edits, len(s.history))
+	}
+	x := newExchanges(t, b.url+sitePrefix, "")
+	distinct(t, x.walk("/footer-comments", "/footer-comments?limit=250&sort=-modified-date"))
 }

@@ -64,6 +64,10 @@ func TestSearchFindsAll(t *testing.T) {
 	noon, _ := time.Parse("2006-01-02 15:04", "2026-03-10 11:00") // noon in Berlin
 	me := accountID(DefaultSeed, 0)
 	live := func(f found) bool { return w.spaces[f.content.space].Status == statusCurrent }
+	onDay := func(f found) bool { // in Berlin
+		hour := time.Hour.Milliseconds()
+		return f.created() >= noon.UnixMilli()-12*hour && f.created() < noon.UnixMilli()+12*hour
+	}
 	cases := []struct {
 		cql, more string
 		want      func(f found) bool
@@ -87,6 +91,8 @@ func TestSearchFindsAll(t *testing.T) {
 			}
 			return f.note != nil && f.content.space == 1 && strings.Contains(strings.ToLower(text), "launch")
 		}},
+		{`created = "2026-03-10" and type = comment`, "", func(f found) bool { return live(f) && f.note != nil && onDay(f) }},
+		{`created != "2026-03-10" and type = comment`, "&limit=250", func(f found) bool { return live(f) && f.note != nil && !onDay(f) }},
 		{"label = x", "", func(found) bool { return false }},
 		{`lastmodified > now("4w")`, "", func(found) bool { return false }},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,7 @@ func TestDataCenterCredentials(t *testing.T) {
 		{"/jira/rest/api/2/myself", "", nil, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", "wrong", nil, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", "", basic, 401, "not authenticated"},
+		{"/jira/rest/api/2/myself", "", map[string]string{"Authorization": "Token " + DefaultPersonalToken}, 401, "not authenticated"},
 		{"/jira/rest/api/2/myself", DefaultPersonalToken, nil, 200, `"key":"JIRAUSER10000"`},
 		{"/jira/rest/api/2/project", "", nil, 200, "[]"},
 		{"/jira/rest/api/3/serverInfo", DefaultPersonalToken, nil, 404, "errorMessages"},
@@ -58,6 +60,22 @@ type dcIssues struct {
 	Issues                     []struct {
 		ID, Key, Self string
 		Fields        map[string]any
+	}
+}
+
+// A page by offset is the same whether the site was changed or not.
+func TestOffsetsInEveryOrder(t *testing.T) {
+	w := testWorld(Options{Issues: 300, Projects: 3})
+	for _, order := range []string{"id", "id DESC", "updated", "updated DESC", "key", "key DESC"} {
+		pl := planOf(t, w, "created >= 0 ORDER BY "+order)
+		all := runPlan(t, pl)
+		for _, skip := range []int{0, 7, 295, 300, 400} {
+			want := all[min(skip, len(all)):min(skip+10, len(all))]
+			request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			if got := pl.slice(request, skip, 10); !slices.Equal(got, want) {
+				t.Errorf("by %s after %d: %v, want %v", order, skip, got, want)
+			}
+		}
 	}
 }
 

@@ -151,6 +151,26 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// With a comment go the answers to it, at any depth.
+func TestDeletedThreads(t *testing.T) {
+	w := testWiki(t, Options{})
+	n := pageAt(int64(crowdedRow * len(w.spaces)))
+	all := w.commentsOf(n)
+	w.deleteComment(all[0])
+	left := w.commentsOf(n)
+	for _, c := range left {
+		if c.parent == 0 {
+			continue
+		}
+		if _, ok := w.comment(c.parent); !ok {
+			t.Errorf("%d answers a comment that is deleted", c.id)
+		}
+	}
+	if gone := len(all) - len(left); gone < crowdedAnswersTo-crowdedAnswersFrom || len(left) == 0 {
+		t.Errorf("%d of %d are gone", gone, len(all))
+	}
+}
+
 // A comment of a content that is purged is gone with it, and a changed content is found by its id.
 func TestWikiChanges(t *testing.T) {
 	w := testWiki(t, Options{})
