@@ -127,10 +127,18 @@ func (d *Driver) deletionLog(ctx context.Context, o object, q connectors.Deletio
 		return page, nil
 	}
 	page.Items = list
-	if next := earlier(s.until, covered); next.Before(s.end) && next.Sub(s.from) >= time.Minute {
-		page.Next = span{from: next, until: s.end, end: s.end}.cursor()
-	}
+	page.Next = s.rest(covered)
 	return page, nil
+}
+
+// rest returns the cursor of what follows a part that is complete until a time: the next part, or what the log did not
+// cover yet, as long as it gets on.
+func (s span) rest(covered time.Time) connectors.Cursor {
+	next := earlier(s.until, covered)
+	if next.Before(s.end) && (next.Equal(s.until) || next.Sub(s.from) >= time.Minute) {
+		return span{from: next, until: s.end, end: s.end}.cursor()
+	}
+	return ""
 }
 
 // largePart is how many deletions of a part are left before the next page asks for a smaller one.

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -84,7 +85,7 @@ func itemIDs(items []connectors.Item) []string {
 func wantIDs(t *testing.T, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("got %d ids %.300v, want %d %.300v", len(got), got, len(want), want)
+		t.Errorf("got %d ids %.300s, want %d %.300s", len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 	}
 }
 
