@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -93,15 +92,4 @@ func wantIDs(t *testing.T, got, want []string) {
 func stamp(seconds int) string {
 	t, _ := parseTime(fakeStamp)
 	return t.Add(time.Duration(seconds) * time.Second).Format(timeLayout)
-}
-
-func lastQuery(f *fake) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := len(f.soql) - 1; i >= 0; i-- {
-		if !strings.Contains(f.soql[i], "Organization") {
-			return f.soql[i]
-		}
-	}
-	return ""
 }
