@@ -176,6 +176,25 @@ func TestDeletionRefusals(t *testing.T) {
 	}
 }
 
+// TestLogInParts has a log that is complete only for a part of what it is asked, and goes on behind that.
+func TestLogInParts(t *testing.T) {
+	end := fakeNow
+	s := span{from: end.Add(-48 * time.Hour), until: end, end: end}
+	next, err := parseSpan(s.rest(end.Add(-24 * time.Hour)))
+	if err != nil || !next.from.Equal(end.Add(-24*time.Hour)) || !next.until.Equal(end) || next.id != "" {
+		t.Errorf("got %+v and error %v", next, err)
+	}
+	for what, cursor := range map[string]connectors.Cursor{
+		"complete":        s.rest(end),
+		"a little behind": s.rest(end.Add(-10 * time.Minute)),
+		"stands still":    s.rest(s.from.Add(time.Second)),
+	} {
+		if cursor != "" {
+			t.Errorf("%s: got %s", what, cursor)
+		}
+	}
+}
+
 // TestPurgedLog has a log that begins later than 15 days ago.
 func TestPurgedLog(t *testing.T) {
 	d := open(t, newFake(), nil)

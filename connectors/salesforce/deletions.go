@@ -132,11 +132,15 @@ func (d *Driver) deletionLog(ctx context.Context, o object, q connectors.Deletio
 	return page, nil
 }
 
-// rest returns the cursor of what follows a part that is complete until a time: the next part, or what the log did not
-// cover yet, as long as it gets on.
+// logLag is how far behind the log may be without being asked again: what it has not covered yet comes with the next
+// listing.
+const logLag = time.Hour
+
+// rest returns the cursor of what follows a part that is complete until a time: the next part, or what the log left out
+// of this one, as long as it gets on.
 func (s span) rest(covered time.Time) connectors.Cursor {
 	next := earlier(s.until, covered)
-	if next.Before(s.end) && (next.Equal(s.until) || next.Sub(s.from) >= time.Minute) {
+	if next.Equal(s.until) && next.Before(s.end) || s.end.Sub(next) >= logLag && next.Sub(s.from) >= time.Minute {
 		return span{from: next, until: s.end, end: s.end}.cursor()
 	}
 	return ""

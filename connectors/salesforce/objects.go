@@ -38,9 +38,13 @@ type sobject struct {
 // objects are all objects of an org, by API name.
 type objects []sobject
 
-// of returns the object whose records have ids that begin like id.
+// of returns the object whose records have ids that begin like id. The posts in an object's feed are listed by several
+// objects, and belong to FeedItem.
 func (o objects) of(id string) (sobject, bool) {
 	for _, s := range o {
+		if strings.HasSuffix(s.Name, "Feed") {
+			continue
+		}
 		if s.KeyPrefix != nil && len(*s.KeyPrefix) == prefixLen && strings.HasPrefix(id, *s.KeyPrefix) && s.isListed() {
 			return s, true
 		}
