@@ -62,19 +62,19 @@ func (s span) cursor() connectors.Cursor {
 // parseSpan reads a cursor that [span.cursor] wrote.
 func parseSpan(c connectors.Cursor) (span, error) {
 	parts := strings.Split(string(c), "/")
-	if len(parts) != 5 || parts[0] != spanMark {
+	if len(parts) != 5 || parts[0] != spanMark || parts[2] != "" && !rowIDForm.MatchString(parts[2]) {
 		return span{}, foreignCursor(nil)
 	}
 	var times [3]time.Time
 	for i, text := range []string{parts[1], parts[3], parts[4]} {
-		ms, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || ms < 0 || ms > 1<<43 {
+		ms, err := strconv.ParseUint(text, 10, 42)
+		if err != nil {
 			return span{}, foreignCursor(err)
 		}
-		times[i] = time.UnixMilli(ms).UTC()
+		times[i] = time.UnixMilli(int64(ms)).UTC()
 	}
 	s := span{times[0], parts[2], times[1], times[2]}
-	if s.id != "" && !rowIDForm.MatchString(s.id) || s.cursor() != c || s.until.Before(s.from) || s.end.Before(s.until) {
+	if s.cursor() != c || s.until.Before(s.from) || s.end.Before(s.until) {
 		return span{}, foreignCursor(nil)
 	}
 	return s, nil
@@ -104,8 +104,9 @@ type deletedAnswer struct {
 // deletions, the pages that follow ask for a smaller part.
 func (d *Driver) deletionLog(ctx context.Context, o object, q connectors.DeletionQuery) (connectors.Page[connectors.Deletion], error) {
 	var page connectors.Page[connectors.Deletion]
-	s, err := d.firstSpan(q.After), error(nil)
+	s := d.firstSpan(q.After)
 	if q.Cursor != "" {
+		var err error
 		if s, err = parseSpan(q.Cursor); err != nil {
 			return page, err
 		}
@@ -127,10 +128,22 @@ func (d *Driver) deletionLog(ctx context.Context, o object, q connectors.Deletio
 		return page, nil
 	}
 	page.Items = list
-	if next := earlier(s.until, covered); next.Before(s.end) && next.Sub(s.from) >= time.Minute {
-		page.Next = span{from: next, until: s.end, end: s.end}.cursor()
-	}
+	page.Next = s.rest(covered)
 	return page, nil
+}
+
+// logLag is how far behind the log may be without being asked again: what it has not covered yet comes with the next
+// listing.
+const logLag = time.Hour
+
+// rest returns the cursor of what follows a part that is complete until a time: the next part, or what the log left out
+// of this one, as long as it gets on.
+func (s span) rest(covered time.Time) connectors.Cursor {
+	next := earlier(s.until, covered)
+	if next.Equal(s.until) && next.Before(s.end) || s.end.Sub(next) >= logLag && next.Sub(s.from) >= time.Minute {
+		return span{from: next, until: s.end, end: s.end}.cursor()
+	}
+	return ""
 }
 
 // largePart is how many deletions of a part are left before the next page asks for a smaller one.
@@ -192,11 +205,11 @@ func (d *Driver) deletionsOf(a deletedAnswer, object string, s span, after time.
 		if !ok || !rowIDForm.MatchString(r.ID) {
 			return nil, covered, d.api.Nonsense("a deletion without an id and a time")
 		}
-		one := connectors.Deletion{ID: r.ID, ContainerID: object, DeletedAt: &at}
-		if !at.Before(after.Truncate(time.Second)) && s.isBehind(one) {
-			list = append(list, one)
-		}
+		list = append(list, connectors.Deletion{ID: r.ID, ContainerID: object, DeletedAt: &at})
 	}
+	list = slices.DeleteFunc(list, func(one connectors.Deletion) bool {
+		return one.DeletedAt.Before(after.Truncate(time.Second)) || !s.isBehind(one)
+	})
 	slices.SortFunc(list, compareDeletions)
 	return list, covered, nil
 }

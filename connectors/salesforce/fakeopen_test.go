@@ -1,13 +1,13 @@
 package salesforce
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -84,7 +84,7 @@ func itemIDs(items []connectors.Item) []string {
 func wantIDs(t *testing.T, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("got %d ids %.300v, want %d %.300v", len(got), got, len(want), want)
+		t.Errorf("got %d ids %.300s, want %d %.300s", len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 	}
 }
 
@@ -92,15 +92,4 @@ func wantIDs(t *testing.T, got, want []string) {
 func stamp(seconds int) string {
 	t, _ := parseTime(fakeStamp)
 	return t.Add(time.Duration(seconds) * time.Second).Format(timeLayout)
-}
-
-func lastQuery(f *fake) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := len(f.soql) - 1; i >= 0; i-- {
-		if !strings.Contains(f.soql[i], "Organization") {
-			return f.soql[i]
-		}
-	}
-	return ""
 }

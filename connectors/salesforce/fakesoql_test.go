@@ -122,13 +122,14 @@ func fakeText(v any) string {
 }
 
 func (o *fakeObject) where(text string, all, ignore bool) (found []map[string]any, fault string) {
+	tokens := fakeToken.FindAllString(text, -1)
 	for _, r := range o.rows {
 		if r["IsDeleted"] == true && !all {
 			continue
 		}
 		ok := true
 		if text != "" {
-			p := &fakeParser{object: o, row: r, tokens: fakeToken.FindAllString(text, -1)}
+			p := &fakeParser{object: o, row: r, tokens: tokens}
 			ok = p.or()
 			if len(p.tokens) > 0 && p.fault == "" {
 				p.fault = "unexpected token: " + p.tokens[0]

@@ -27,12 +27,9 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	var rows []row
 	var o object
 	err = d.withObject(ctx, q.ContainerID, func(found object) error {
-		var more bool
-		next := at
 		o = found
-		if rows, next, more, err = d.listObject(ctx, o, q, at); more {
-			page.Next = next.cursor()
-		}
+		var err error
+		rows, page.Next, err = d.listObject(ctx, o, q, at)
 		return err
 	})
 	if err != nil {
@@ -62,19 +59,23 @@ func (d *Driver) withObject(ctx context.Context, name string, f func(object) err
 	return f(o)
 }
 
-// listObject returns one page of the records of an object.
-func (d *Driver) listObject(ctx context.Context, o object, q connectors.ItemQuery, at mark) ([]row, mark, bool, error) {
+// listObject returns one page of the records of an object, and the cursor of those that follow.
+func (d *Driver) listObject(ctx context.Context, o object, q connectors.ItemQuery, at mark) ([]row, connectors.Cursor, error) {
 	by := o.orderField(changeFields...)
 	if at.ID != "" && at.By != by {
-		return nil, at, false, connectors.Errorf(connectors.InvalidRequest,
+		return nil, "", connectors.Errorf(connectors.InvalidRequest,
 			"the cursor is of a time when the object %s had other fields: start without one", o.Name)
 	}
 	where, err := d.changed(o, q.UpdatedAfter, &at)
 	if err != nil {
-		return nil, at, false, err
+		return nil, "", err
 	}
 	k := keyset{object: o.Name, columns: o.columns(q.Raw || q.Wide), where: where, by: by, limit: q.Limit}
-	return d.page(ctx, k, at)
+	rows, next, more, err := d.page(ctx, k, at)
+	if !more {
+		return rows, "", err
+	}
+	return rows, next.cursor(), err
 }
 
 // changed returns the conditions for records that changed after a time, none for the zero time, and has the listing end

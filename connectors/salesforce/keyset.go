@@ -51,15 +51,28 @@ func parseMark(c connectors.Cursor) (mark, error) {
 	return m, nil
 }
 
-// isSound reports whether everything in a mark is of the form that it has in queries.
+// isSound reports whether everything in a mark is of the form that it has in queries. A mark is behind a record, or at
+// the beginning of a stage.
 func (m mark) isSound() bool {
 	for _, t := range []string{m.Time, m.Until} {
-		if read, ok := parseTime(t); t != "" && (!ok || literal(read) != t) {
+		if t != "" && !isLiteral(t) {
 			return false
 		}
 	}
-	return (m.ID != "" && rowIDForm.MatchString(m.ID) || m.ID == "" && m.Time == "" && m.Stage != "") &&
-		(m.By == "" || nameForm.MatchString(m.By)) && (m.Stage == "" || nameForm.MatchString(m.Stage))
+	for _, name := range []string{m.By, m.Stage} {
+		if name != "" && !nameForm.MatchString(name) {
+			return false
+		}
+	}
+	if m.ID == "" {
+		return m.Time == "" && m.Stage != ""
+	}
+	return rowIDForm.MatchString(m.ID)
+}
+
+func isLiteral(s string) bool {
+	t, ok := parseTime(s)
+	return ok && literal(t) == s
 }
 
 func (m mark) cursor() connectors.Cursor {

@@ -38,18 +38,13 @@ type sobject struct {
 // objects are all objects of an org, by API name.
 type objects []sobject
 
-// named returns the object with an API name.
-func (o objects) named(name string) (sobject, bool) {
-	i, ok := slices.BinarySearchFunc(o, name, func(s sobject, name string) int { return strings.Compare(s.Name, name) })
-	if !ok {
-		return sobject{}, false
-	}
-	return o[i], true
-}
-
-// of returns the object whose records have ids that begin like id.
+// of returns the object whose records have ids that begin like id. The posts in an object's feed are listed by several
+// objects, and belong to FeedItem.
 func (o objects) of(id string) (sobject, bool) {
 	for _, s := range o {
+		if strings.HasSuffix(s.Name, "Feed") {
+			continue
+		}
 		if s.KeyPrefix != nil && len(*s.KeyPrefix) == prefixLen && strings.HasPrefix(id, *s.KeyPrefix) && s.isListed() {
 			return s, true
 		}

@@ -129,11 +129,8 @@ var codeForm = regexp.MustCompile(`^[A-Z][A-Z_]{2,59}$`)
 
 // errorCode returns the first code of a refusal.
 func errorCode(body []byte) string {
-	for _, f := range faultsIn(body) {
-		if codeForm.MatchString(f.ErrorCode) {
-			return f.ErrorCode
-		}
-		return ""
+	if list := faultsIn(body); len(list) > 0 && codeForm.MatchString(list[0].ErrorCode) {
+		return list[0].ErrorCode
 	}
 	return ""
 }

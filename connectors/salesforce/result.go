@@ -142,7 +142,10 @@ func (d *Driver) take(ctx context.Context, soql string, at *place, limit int) ([
 			return nil, err
 		}
 	}
-	return nil, d.api.Nonsense("a result in batches that do not end")
+	if len(out) == 0 {
+		return nil, d.api.Nonsense("a result in batches that do not end")
+	}
+	return out, nil
 }
 
 // batchAt returns the batch that a place is in.

@@ -154,16 +154,16 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 func (d *Driver) probeOrg(ctx context.Context, v version) (org, []connectors.Warning, error) {
 	found, counted, err := organization(ctx, d.api, v)
 	err = d.ours("Organization", err)
-	code := ""
+	warning := func(code string) []connectors.Warning {
+		return []connectors.Warning{{Code: code, Message: connectors.AsError(err).Message}}
+	}
 	switch {
 	case err == nil:
 		return found, usageWarnings(counted), nil
 	case rest.IsGone(err):
-		code = "removed_endpoint"
+		return found, warning("removed_endpoint"), nil
 	case connectors.IsDenied(err), connectors.CodeOf(err) == connectors.NotFound:
-		code = "api_denied"
-	default:
-		return found, nil, err
+		return found, warning("api_denied"), nil
 	}
-	return found, []connectors.Warning{{Code: code, Message: connectors.AsError(err).Message}}, nil
+	return found, nil, err
 }

@@ -43,16 +43,15 @@ func parseStatement(text string) (statement, string) {
 		return s, fault
 	}
 	from := find(words, 0, "FROM")
-	if len(words) == 0 || words[0].text != "SELECT" || words[0].start != 0 || from < 0 || from+1 >= len(words) {
+	if from <= 0 || words[0].text != "SELECT" || words[0].start != 0 || from+1 >= len(words) {
 		return s, "must be a SOQL query, as in SELECT Id, Name FROM Account"
 	}
 	s.from = text[words[from+1].start:words[from+1].end]
 	if !nameForm.MatchString(s.from) {
 		return s, "must name an object after FROM"
 	}
-	alias := s.from
-	at := from + 2
-	if at < len(words) && !slices.Contains(clauses, words[at].text) && words[at].text != "WHERE" && words[at].text != "USING" {
+	alias, at := s.from, from+2
+	if at < len(words) && isAlias(words[at]) {
 		alias = text[words[at].start:words[at].end]
 		at++
 	}
@@ -64,11 +63,15 @@ func parseStatement(text string) (statement, string) {
 	return s, fault
 }
 
+// isAlias reports whether a word behind the object is another name for it.
+func isAlias(w word) bool { return !isClause(w) && w.text != "WHERE" && w.text != "USING" }
+
+func isClause(w word) bool { return slices.Contains(clauses, w.text) }
+
 // split takes apart what follows the object, from the word at a place on, and says what keeps it from being run.
 func (s *statement) split(words []word, at int) string {
-	end := len(s.text)
-	tail := at
-	for tail < len(words) && !slices.Contains(clauses, words[tail].text) {
+	end, tail := len(s.text), at
+	for tail < len(words) && !isClause(words[tail]) {
 		tail++
 	}
 	if tail < len(words) {
@@ -86,13 +89,28 @@ func (s *statement) split(words []word, at int) string {
 		if i+1 < len(words) {
 			after = words[i+1].text
 		}
-		switch w := words[i].text; {
-		case w == "GROUP" && after == "BY", w == "HAVING":
+		if fault := clauseFault(words[i].text, after); fault != "" {
+			return fault
+		}
+		s.ordered = s.ordered || words[i].text == "ORDER" && after == "BY"
+	}
+	return ""
+}
+
+// clauseFault says what keeps a clause from being run, by its first two words.
+func clauseFault(first, second string) string {
+	switch first {
+	case "HAVING":
+		return "must select records, and not groups of them"
+	case "GROUP":
+		if second == "BY" {
 			return "must select records, and not groups of them"
-		case w == "FOR" && (after == "VIEW" || after == "REFERENCE" || after == "UPDATE"), w == "UPDATE":
-			return "must only read: FOR VIEW, FOR REFERENCE and UPDATE change what Salesforce remembers"
-		case w == "ORDER" && after == "BY":
-			s.ordered = true
+		}
+	case "UPDATE":
+		return "must only read, and UPDATE changes what Salesforce remembers"
+	case "FOR":
+		if second == "VIEW" || second == "REFERENCE" || second == "UPDATE" {
+			return "must only read, and FOR " + second + " changes what Salesforce remembers"
 		}
 	}
 	return ""
@@ -129,14 +147,11 @@ func find(words []word, from int, text string) int {
 // scan finds the words and commas outside of brackets and quotation marks, and says what makes a text no single query.
 func scan(text string) (words []word, commas []int, fault string) {
 	depth := 0
-	for i := 0; i < len(text); i++ {
+	for i := 0; i < len(text); {
+		n := tokenLen(text[i:])
 		switch c := text[i]; {
-		case c == '\'':
-			n := literalLen(text[i:])
-			if n == 0 {
-				return nil, nil, "has a quotation mark that is not closed"
-			}
-			i += n - 1
+		case n == 0:
+			return nil, nil, "has a quotation mark that is not closed"
 		case c == ';':
 			return nil, nil, "must be one query, without a semicolon"
 		case c == '(':
@@ -145,23 +160,31 @@ func scan(text string) (words []word, commas []int, fault string) {
 			if depth--; depth < 0 {
 				return nil, nil, "closes a bracket that was not opened"
 			}
-		case c == ',' && depth == 0:
+		case depth > 0:
+		case c == ',':
 			commas = append(commas, i)
 		case isWord(c):
-			end := i
-			for end < len(text) && isWord(text[end]) {
-				end++
-			}
-			if depth == 0 {
-				words = append(words, word{strings.ToUpper(text[i:end]), i, end})
-			}
-			i = end - 1
+			words = append(words, word{strings.ToUpper(text[i : i+n]), i, i + n})
 		}
+		i += n
 	}
 	if depth > 0 {
 		return nil, nil, "has a bracket that is not closed"
 	}
 	return words, commas, ""
+}
+
+// tokenLen returns the length of the word, the quoted text or the other byte that s begins with, 0 for a quoted text
+// that does not end.
+func tokenLen(s string) int {
+	if s[0] == '\'' {
+		return literalLen(s)
+	}
+	n := 0
+	for n < len(s) && isWord(s[n]) {
+		n++
+	}
+	return max(n, 1)
 }
 
 // isWord reports whether a byte is part of a word: a name, a path of names, a number, or a time.
@@ -238,7 +261,7 @@ func (s statement) clauses() []clause {
 	words, _, _ := scan(s.tail)
 	end := len(s.tail)
 	for i := len(words) - 1; i >= 0; i-- {
-		if w := words[i]; slices.Contains(clauses, w.text) {
+		if w := words[i]; isClause(w) {
 			list = append(list, clause{w.text, strings.TrimSpace(s.tail[w.start:end])})
 			end = w.start
 		}
