@@ -242,8 +242,12 @@ func (c *cloud) learnNames(ctx context.Context, ids []string) error {
 		Results []user `json:"results"`
 	}
 	_, err := c.api.Get(ctx, v1+"/user/bulk", url.Values{"accountId": ids}, &answer)
-	if err != nil && !connectors.IsDenied(err) && rest.StatusOf(err) != http.StatusNotFound {
+	switch {
+	case connectors.IsDenied(err):
+	case err != nil:
 		return err
+	case answer.Results == nil:
+		return c.api.Nonsense("a list without accounts")
 	}
 	for _, id := range ids {
 		c.people.Store(id, "") // whoever is not told now is not asked about again

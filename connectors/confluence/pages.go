@@ -73,26 +73,35 @@ func (c *cloud) ListItems(ctx context.Context, q connectors.ItemQuery) (connecto
 	if err != nil {
 		return out, err
 	}
-	next := page.cursor
 	for i, p := range entries {
-		if isOlder(p, q.UpdatedAfter.Add(-overlap)) && !q.UpdatedAfter.IsZero() {
-			next = "" // everything behind it changed before
-		}
-		if q.UpdatedAfter.IsZero() || !isOlder(p, q.UpdatedAfter) {
+		if !isOlder(p, q.UpdatedAfter) {
 			out.Items = append(out.Items, c.item(p, at.kind, page.Results[i], q))
 		}
 	}
-	out.Next = at.after(next)
+	out.Next = at.after(behindChanges(entries, page.cursor, q.UpdatedAfter))
 	if len(page.Results) == 0 && out.Next == "" {
 		return out, c.vouch(ctx)
 	}
 	return out, nil
 }
 
-// isOlder reports whether a page changed before a time; one that does not tell did not.
+// behindChanges returns the cursor behind a page, none where everything that follows changed before the time asked for.
+func behindChanges(entries []content, cursor string, after time.Time) string {
+	if n := len(entries); n > 0 && !after.IsZero() && isOlder(entries[n-1], after.Add(-overlap)) {
+		return ""
+	}
+	return cursor
+}
+
+// isOlder reports whether a page changed before a time; one that does not tell did not, and nothing did before the zero
+// time.
 func isOlder(p content, t time.Time) bool {
-	changed := parseTime(p.Version.CreatedAt)
-	return changed != nil && changed.Before(t.Truncate(time.Millisecond))
+	return before(parseTime(p.Version.CreatedAt), t)
+}
+
+// before reports whether something that changed at a time is too old for a listing of changes since another.
+func before(changed *time.Time, after time.Time) bool {
+	return !after.IsZero() && changed != nil && changed.Before(after.Truncate(time.Millisecond))
 }
 
 // pagesAt asks for one page of pages or blog posts.

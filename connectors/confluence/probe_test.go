@@ -11,7 +11,8 @@ import (
 )
 
 func healthy() *site {
-	return &site{replies: map[string]reply{userPath: {200, me, nil}, spacesPath: {200, oneSpace, nil}}}
+	s := &site{replies: map[string]reply{userPath: {200, me, nil}, spacesPath: {200, oneSpace, nil}}}
+	return s.canaries()
 }
 
 var want = connectors.ProbeResult{
@@ -28,7 +29,7 @@ func TestProbe(t *testing.T) {
 			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("got %+v and error %v, want %+v", got, err, want)
 			}
-			if wantSeen := []string{userPath, spacesPath + "?limit=1"}; !slices.Equal(s.seen, wantSeen) {
+			if wantSeen := []string{userPath, spacesPath + "?limit=1"}; !slices.Equal(s.seen[:2], wantSeen) || len(s.seen) != 2+len(canaryPaths) {
 				t.Errorf("asked %v, want %v", s.seen, wantSeen)
 			}
 		})
@@ -96,11 +97,11 @@ func TestProbeRefusals(t *testing.T) {
 		"no Confluence":      {map[string]reply{userPath: {403, `{"statusCode":403,"message":"No access"}`, nil}}, connectors.Reauthorize, "(No access). Give the account access to Confluence"},
 		"no right to spaces": {map[string]reply{userPath: {200, me, nil}, spacesPath: {403, `{"errors":[{"status":403,"code":"FORBIDDEN","title":"Not permitted","detail":null}]}`, nil}}, connectors.Reauthorize, "(Not permitted)"},
 		"not found":          {map[string]reply{userPath: missing, olderPath: missing}, connectors.NotFound, "not a Confluence Cloud site: base_url must be"},
-		"Data Center":        {map[string]reply{userPath: missing, olderPath: {200, `{"results":[],"start":0,"limit":1,"size":0}`, nil}}, connectors.Unsupported, "Server or Data Center, which ucf does not support yet"},
+		"Data Center":        {map[string]reply{userPath: missing, olderPath: {200, `{"results":[],"start":0,"limit":1,"size":0}`, nil}}, connectors.InvalidRequest, "Server or Data Center: use personal_token"},
 		"another API":        {map[string]reply{userPath: missing, olderPath: {200, `{}`, nil}}, connectors.NotFound, "not a Confluence Cloud site"},
 		"login page":         {map[string]reply{userPath: {200, webPage, page}}, connectors.ProviderError, "web page"},
 		"no account":         {map[string]reply{userPath: {200, `{}`, nil}}, connectors.ProviderError, "an account without an id"},
-		"no spaces":          {map[string]reply{userPath: {200, me, nil}, spacesPath: {200, `{}`, nil}}, connectors.ProviderError, "a list without spaces"},
+		"no spaces":          {map[string]reply{userPath: {200, me, nil}, spacesPath: {200, `{}`, nil}}, connectors.ProviderError, "a list without entries"},
 		"down":               {map[string]reply{userPath: {503, webPage, page}}, connectors.ProviderError, "status 503"},
 		"burst":              {map[string]reply{userPath: {429, "", map[string]string{"Retry-After": "7"}}}, connectors.RateLimited, "try again in 7s"},
 	} {

@@ -82,29 +82,34 @@ func (c *cloud) found(ctx context.Context, q connectors.ItemQuery) (connectors.P
 		return out, err
 	}
 	page, err := c.search(ctx, cql, q.Limit, string(q.Cursor))
+	if err == nil && len(page.Results) == 0 && page.cursor == "" {
+		err = c.vouch(ctx)
+	}
 	if err != nil {
 		return out, err
 	}
 	out.Next = connectors.Cursor(page.cursor)
-	ids, byKind, err := c.hits(page.Results)
+	out.Items, err = c.itemsOf(ctx, page.Results, q)
+	return out, err
+}
+
+// itemsOf returns what was found as items, in its order. What the index has and the site has not was deleted meanwhile.
+func (c *cloud) itemsOf(ctx context.Context, results []json.RawMessage, q connectors.ItemQuery) ([]connectors.Item, error) {
+	ids, byKind, err := c.hits(results)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	items := map[string]connectors.Item{}
 	for kind, wanted := range byKind {
 		if err := c.fetch(ctx, kind, wanted, q, items); err != nil {
-			return out, err
+			return nil, err
 		}
 	}
+	var out []connectors.Item
 	for _, id := range ids {
-		it, there := items[id]
-		// What the index has and the site has not was deleted meanwhile.
-		if there && (q.UpdatedAfter.IsZero() || it.UpdatedAt == nil || !it.UpdatedAt.Before(q.UpdatedAfter.Truncate(time.Millisecond))) {
-			out.Items = append(out.Items, it)
+		if it, there := items[id]; there && !before(it.UpdatedAt, q.UpdatedAfter) {
+			out = append(out, it)
 		}
-	}
-	if len(page.Results) == 0 && page.cursor == "" {
-		return out, c.vouch(ctx)
 	}
 	return out, nil
 }

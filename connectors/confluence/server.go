@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/connectors/internal/atlassian"
@@ -172,9 +171,15 @@ func (f foothold) cursor() connectors.Cursor {
 	return connectors.Cursor(f.kind + ":" + strconv.FormatInt(f.start, 10) + ":" + f.anchor)
 }
 
-// page returns the entries behind a foothold, and the foothold behind them; more says whether there is one. name returns
-// what identifies an entry.
-func (s *server) page(ctx context.Context, path string, query url.Values, limit int, f foothold, name func(json.RawMessage) (string, error)) (entries []json.RawMessage, next foothold, more bool, err error) {
+// turned is one page of a listing that is paged by number.
+type turned struct {
+	entries []json.RawMessage
+	next    foothold
+	more    bool // whether there is a next page
+}
+
+// page returns the entries behind a foothold. name returns what identifies an entry.
+func (s *server) page(ctx context.Context, path string, query url.Values, limit int, f foothold, name func(json.RawMessage) (string, error)) (turned, error) {
 	for range maxBack {
 		start, size := f.start, min(limit, maxServerPage-1)
 		if f.anchor != "" {
@@ -182,30 +187,36 @@ func (s *server) page(ctx context.Context, path string, query url.Values, limit 
 		}
 		page, err := s.get(ctx, path, query, size, start)
 		if err != nil {
-			return nil, f, false, err
+			return turned{}, err
 		}
 		ids, err := names(page.Results, name)
 		if err != nil {
-			return nil, f, false, err
+			return turned{}, err
 		}
-		from := 0
-		if f.anchor != "" {
-			if from = slices.Index(ids, f.anchor) + 1; from > 1 {
-				from = 0 // what stands in front of it may be new here
-			}
-			if from == 0 && start > 0 && !slices.Contains(ids, f.anchor) {
-				f.start = max(start-int64(limit), 0)
-				continue
-			}
+		from, found := f.behind(ids)
+		if !found && start > 0 {
+			f.start = max(start-int64(limit), 0)
+			continue
 		}
 		until := min(len(ids), from+limit)
-		more := page.Links.Next != "" || until < len(ids)
-		if !more || until == from {
-			return page.Results[from:until], f, false, s.stuck(more)
+		out := turned{entries: page.Results[from:until], more: page.Links.Next != "" || until < len(ids)}
+		if until > from {
+			out.next = foothold{f.kind, start + int64(until), ids[until-1]}
+			return out, nil
 		}
-		return page.Results[from:until], foothold{f.kind, start + int64(until), ids[until-1]}, true, nil
+		return out, s.stuck(out.more)
 	}
-	return nil, f, false, connectors.Errorf(connectors.ProviderError, "Confluence's listing changes faster than it can be read: try again later")
+	return turned{}, connectors.Errorf(connectors.ProviderError, "Confluence's listing changes faster than it can be read: try again later")
+}
+
+// behind returns where the entries that were not listed yet begin, and whether the last entry is there at all. Where it
+// is not in its place, what stands in front of it may be new.
+func (f foothold) behind(ids []string) (from int, found bool) {
+	i := slices.Index(ids, f.anchor)
+	if f.anchor == "" || i > 0 {
+		return 0, true
+	}
+	return i + 1, i == 0
 }
 
 func (s *server) stuck(more bool) error {
@@ -253,14 +264,14 @@ func (s *server) ListContainers(ctx context.Context, q connectors.ContainerQuery
 	if q.Wide {
 		query.Set("expand", "description.plain")
 	}
-	entries, next, more, err := s.page(ctx, "/rest/api/space", query, q.Limit, f, s.spaceOf)
+	page, err := s.page(ctx, "/rest/api/space", query, q.Limit, f, s.spaceOf)
 	if err != nil {
 		return out, err
 	}
-	if len(entries) == 0 && !more {
+	if len(page.entries) == 0 && !page.more {
 		return out, s.vouch(ctx)
 	}
-	for _, raw := range entries {
+	for _, raw := range page.entries {
 		var k oldSpace
 		_ = json.Unmarshal(raw, &k) // its key was read
 		c := connectors.Container{ID: k.Key, Label: k.Name, Type: "space", Meta: connectors.Meta{
@@ -274,8 +285,8 @@ func (s *server) ListContainers(ctx context.Context, q connectors.ContainerQuery
 		}
 		out.Items = append(out.Items, c)
 	}
-	if more {
-		out.Next = next.cursor()
+	if page.more {
+		out.Next = page.next.cursor()
 	}
 	return out, nil
 }
@@ -310,29 +321,44 @@ func (s *server) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 		return out, noSpace(q.ContainerID)
 	}
 	searched := q.Query != "" || !q.UpdatedAfter.IsZero()
-	path, query, err := s.asked(q, f.kind, searched)
+	page, err := s.itemPage(ctx, q, f, searched)
 	if err != nil {
 		return out, err
 	}
-	query.Set("expand", expandOf(q))
-	entries, next, more, err := s.page(ctx, path, query, q.Limit, f, s.idOf)
-	if err != nil {
-		return out, s.explainSpace(ctx, q, err)
-	}
-	for _, raw := range entries {
-		if it, ok := s.item(raw, q); ok {
+	for _, raw := range page.entries {
+		if it := s.item(raw, q); !before(it.UpdatedAt, q.UpdatedAfter) {
 			out.Items = append(out.Items, it)
 		}
 	}
-	switch {
-	case more:
-		out.Next = next.cursor()
-	case !searched && f.kind == "page":
-		out.Next = foothold{kind: "blogpost"}.cursor()
-	case len(entries) == 0:
-		return out, s.explainSpace(ctx, q, s.vouch(ctx))
-	}
+	out.Next = f.after(page, !searched)
 	return out, nil
+}
+
+// after returns the cursor behind a page: of a listing in stages the blog posts follow the pages.
+func (f foothold) after(page turned, staged bool) connectors.Cursor {
+	switch {
+	case page.more:
+		return page.next.cursor()
+	case staged && f.kind == "page":
+		return foothold{kind: "blogpost"}.cursor()
+	}
+	return ""
+}
+
+func (s *server) itemPage(ctx context.Context, q connectors.ItemQuery, f foothold, searched bool) (turned, error) {
+	path, query, err := s.asked(q, f.kind, searched)
+	if err != nil {
+		return turned{}, err
+	}
+	query.Set("expand", expandOf(q))
+	page, err := s.page(ctx, path, query, q.Limit, f, s.idOf)
+	if err == nil && len(page.entries) == 0 && !page.more {
+		err = s.vouch(ctx)
+	}
+	if err != nil || len(page.entries) == 0 {
+		err = s.explainSpace(ctx, q, err)
+	}
+	return page, err
 }
 
 // asked returns the address of a listing of items.
@@ -365,8 +391,7 @@ func (s *server) explainSpace(ctx context.Context, q connectors.ItemQuery, err e
 	return err
 }
 
-// item returns a page or blog post, and whether it changed late enough.
-func (s *server) item(raw json.RawMessage, q connectors.ItemQuery) (connectors.Item, bool) {
+func (s *server) item(raw json.RawMessage, q connectors.ItemQuery) connectors.Item {
 	var p oldContent
 	_ = json.Unmarshal(raw, &p) // its id was read
 	created, changed := parseTime(p.History.CreatedDate), parseTime(cmp.Or(p.Version.When, p.History.CreatedDate))
@@ -393,6 +418,5 @@ func (s *server) item(raw json.RawMessage, q connectors.ItemQuery) (connectors.I
 	if q.Raw {
 		it.Raw = raw
 	}
-	late := q.UpdatedAfter.IsZero() || changed == nil || !changed.Before(q.UpdatedAfter.Truncate(time.Millisecond))
-	return it, late
+	return it
 }

@@ -25,19 +25,17 @@ func (s *server) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 		"depth": {"all"}, "location": {"footer", "inline", "resolved"},
 		"expand": {"body.storage,version,history,ancestors,extensions.inlineProperties,extensions.resolution"},
 	}
-	entries, next, more, err := s.page(ctx, rest.Path("rest", "api", "content", q.ItemID, "child", "comment"), query, q.Limit, f, s.idOf)
+	page, err := s.page(ctx, rest.Path("rest", "api", "content", q.ItemID, "child", "comment"), query, q.Limit, f, s.idOf)
 	if rest.StatusOf(err) == http.StatusNotFound {
 		return out, noItem(q.ItemID, err)
 	}
 	if err != nil {
 		return out, err
 	}
-	for _, raw := range entries {
+	for _, raw := range page.entries {
 		out.Items = append(out.Items, s.comment(raw, q))
 	}
-	if more {
-		out.Next = next.cursor()
-	}
+	out.Next = f.after(page, false)
 	return out, nil
 }
 
@@ -98,20 +96,15 @@ func (s *server) ListDeletions(ctx context.Context, q connectors.DeletionQuery) 
 		return out, noSpace(q.ContainerID)
 	}
 	query := url.Values{"spaceKey": {q.ContainerID}, "type": {f.kind}, "status": {"trashed"}}
-	entries, next, more, err := s.page(ctx, "/rest/api/content", query, q.Limit, f, s.idOf)
+	page, err := s.page(ctx, "/rest/api/content", query, q.Limit, f, s.idOf)
 	if err != nil {
 		return out, s.explainSpace(ctx, connectors.ItemQuery{ContainerID: q.ContainerID}, err)
 	}
-	for _, raw := range entries {
+	for _, raw := range page.entries {
 		id, _ := s.idOf(raw)
 		out.Items = append(out.Items, connectors.Deletion{ID: id, ContainerID: q.ContainerID})
 	}
-	switch {
-	case more:
-		out.Next = next.cursor()
-	case f.kind == "page":
-		out.Next = foothold{kind: "blogpost"}.cursor()
-	}
+	out.Next = f.after(page, true)
 	return out, nil
 }
 

@@ -38,13 +38,38 @@ const (
 
 // documents are Atlassian's own documents of the API's two versions, by what their paths begin with.
 var documents = sync.OnceValues(func() (map[string]*atlassiantest.Document, error) {
-	v1, err := atlassiantest.OpenDocument("confluence-v1.json", "", userPath)
+	v1, err := atlassiantest.OpenDocument("confluence-v1.json", "", userPath, "/wiki/rest/api/user/bulk", "/wiki/rest/api/search")
 	if err != nil {
 		return nil, err
 	}
-	v2, err := atlassiantest.OpenDocument("confluence-v2.json", "/wiki/api/v2", "/spaces")
+	v2, err := atlassiantest.OpenDocument("confluence-v2.json", "/wiki/api/v2", "/spaces", "/pages", "/blogposts", "/pages/{id}", "/blogposts/{id}",
+		"/spaces/{id}/pages", "/spaces/{id}/blogposts", "/footer-comments", "/inline-comments", "/pages/{id}/footer-comments",
+		"/pages/{id}/inline-comments", "/blogposts/{id}/footer-comments", "/blogposts/{id}/inline-comments",
+		"/footer-comments/{id}/children", "/inline-comments/{id}/children")
 	return map[string]*atlassiantest.Document{"/wiki/rest/": v1, "/wiki/api/v2/": v2}, err
 })
+
+// nothing is a page of a listing without entries.
+const nothing = `{"results":[],"_links":{}}`
+
+// noHits is a page of a search that finds nothing.
+const noHits = `{"results":[],"start":0,"limit":1,"size":0,"totalSize":0,"cqlQuery":"type = page","searchDuration":3,"_links":{}}`
+
+// canaryPaths are what a probe asks beside who is connected and for one space.
+var canaryPaths = []string{"/wiki/api/v2/pages", "/wiki/api/v2/blogposts", "/wiki/api/v2/footer-comments", "/wiki/api/v2/inline-comments", "/wiki/rest/api/search"}
+
+// canaries has the site answer what a probe asks of the endpoints of listings: there is nothing.
+func (s *site) canaries() *site {
+	for _, path := range canaryPaths {
+		if _, set := s.replies[path]; !set {
+			s.replies[path] = reply{200, nothing, nil}
+			if strings.HasSuffix(path, "/search") {
+				s.replies[path] = reply{200, noHits, nil}
+			}
+		}
+	}
+	return s
+}
 
 // reply is what a site answers.
 type reply struct {

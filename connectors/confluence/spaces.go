@@ -105,7 +105,7 @@ func isKey(s string) bool {
 	odd := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("~_-.", r)
 	}
-	return s != "" && len(s) <= 255 && !strings.ContainsFunc(s, odd)
+	return strings.Trim(s, ".") != "" && len(s) <= 255 && !strings.ContainsFunc(s, odd)
 }
 
 func noSpace(key string) error {

@@ -53,7 +53,7 @@ func (l *lab) checkWalks(c *connectors.Conn, op operation) {
 				l.tb.Errorf("%s of %q by %d: %v after %v", op.name, target, limit, err, got)
 				continue
 			}
-			if !slices.Equal(got, want[target]) {
+			if !l.s.agree(op.name, got, want[target]) {
 				l.tb.Errorf("%s of %q by %d: got %v, want %v", op.name, target, limit, got, want[target])
 			}
 		}

@@ -28,6 +28,9 @@ func markdown(nodes []*node) string {
 	p := &printer{limit: maxText}
 	p.blocks(nodes, false)
 	s := strings.TrimRight(p.out.String(), "\n ")
+	if len(s) > 2*maxText { // a line without an end
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
 	if p.full() {
 		return s + cutMark
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -35,6 +36,7 @@ func OpenDocument(name, prefix string, paths ...string) (*Document, error) {
 		return nil, err
 	}
 	doc.Servers = nil
+	allowNulls(doc)
 	// Some of the other paths conflict with each other.
 	for path := range doc.Paths.Map() {
 		if !slices.Contains(paths, path) {
@@ -46,6 +48,17 @@ func OpenDocument(name, prefix string, paths ...string) (*Document, error) {
 	}
 	router, err := legacy.NewRouter(doc, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation())
 	return &Document{router, prefix}, err
+}
+
+// allowNulls has what a description says may be null be so, where the schema itself forgets it.
+func allowNulls(doc *openapi3.T) {
+	for _, schema := range doc.Components.Schemas {
+		for _, p := range schema.Value.Properties {
+			if p.Value != nil && strings.Contains(p.Value.Description, "or null if") {
+				p.Value.Nullable = true
+			}
+		}
+	}
 }
 
 // Check returns what is wrong with a request for path, and with the answer to it.

@@ -1,0 +1,268 @@
+package atlassian
+
+import (
+	"cmp"
+	"encoding/json"
+	"strings"
+)
+
+// storageNodes turns elements into nodes; marks are those of the text around them.
+func storageNodes(list []*element, marks []mark) []*node {
+	var nodes []*node
+	for _, e := range list {
+		nodes = append(nodes, e.nodes(marks)...)
+	}
+	return nodes
+}
+
+// nodes returns what an element shows.
+func (e *element) nodes(marks []mark) []*node {
+	if e.name == "" {
+		return e.textNodes(marks)
+	}
+	if m, ok := storageMarks[e.name]; ok {
+		return storageNodes(e.children, with(marks, mark{kind: m}))
+	}
+	if kind, ok := storageBlocks[e.name]; ok {
+		return []*node{e.block(kind, marks)}
+	}
+	if show, ok := storageElements[e.name]; ok {
+		return show(e, marks)
+	}
+	return storageNodes(e.children, marks) // layouts, sections, spans and whatever comes
+}
+
+func with(marks []mark, m mark) []mark { return append(marks[:len(marks):len(marks)], m) }
+
+// storageMarks are the elements that mark text; those that Markdown has no mark for leave it as it is.
+var storageMarks = map[string]string{
+	"strong": "strong", "b": "strong", "em": "em", "i": "em", "s": "strike", "del": "strike", "strike": "strike",
+	"code": "code", "tt": "code",
+}
+
+// storageBlocks are the elements that are blocks, and the nodes that they become.
+var storageBlocks = map[string]string{
+	"p": "paragraph", "blockquote": "blockquote", "ul": "bulletList", "ol": "orderedList", "li": "listItem",
+	"h1": "heading", "h2": "heading", "h3": "heading", "h4": "heading", "h5": "heading", "h6": "heading",
+	"tr": "tableRow", "th": "tableHeader", "td": "tableCell",
+}
+
+// block returns a block with its content. A list has its items alone, and a row its cells.
+func (e *element) block(kind string, marks []mark) *node {
+	n := &node{kind: kind, attrs: map[string]any{}, content: storageNodes(e.children, marks)}
+	switch kind {
+	case "heading":
+		n.attrs["level"] = json.Number(e.name[1:])
+	case "orderedList":
+		n.attrs["order"] = json.Number(cmp.Or(digitsOf(e.attrs["start"]), "1"))
+		n.content = only(n.content, "listItem")
+	case "bulletList":
+		n.content = only(n.content, "listItem")
+	case "tableRow":
+		n.content = only(n.content, "tableCell", "tableHeader")
+	case "tableHeader", "tableCell":
+		for _, name := range []string{"colspan", "rowspan"} {
+			if v := digitsOf(e.attrs[name]); v != "" {
+				n.attrs[name] = json.Number(v)
+			}
+		}
+	}
+	return n
+}
+
+// digitsOf returns s if it is a small whole number, else "".
+func digitsOf(s string) string {
+	if s == "" || len(s) > 6 || strings.Trim(s, "0123456789") != "" {
+		return ""
+	}
+	return s
+}
+
+// only returns the nodes of some kinds, each of the others within one of the first kind: nothing is lost.
+func only(nodes []*node, kinds ...string) []*node {
+	var out []*node
+	for _, n := range nodes {
+		fits := false
+		for _, kind := range kinds {
+			fits = fits || n.kind == kind
+		}
+		switch {
+		case fits:
+			out = append(out, n)
+		case n.kind == "text" && strings.TrimSpace(n.text) == "":
+		default:
+			out = append(out, &node{kind: kinds[0], content: []*node{n}})
+		}
+	}
+	return out
+}
+
+// textNodes returns a text with its runs of white space drawn together, as browsers show it.
+func (e *element) textNodes(marks []mark) []*node {
+	s := e.text
+	if !e.literal {
+		s = collapsed(s)
+	}
+	if s == "" {
+		return nil
+	}
+	return []*node{textNode(s, marks...)}
+}
+
+// collapsed returns s with every run of spaces, tabs and line ends as one space. A no-break space is none of these.
+func collapsed(s string) string {
+	var b strings.Builder
+	space := false
+	for _, r := range s {
+		switch r {
+		case ' ', '\t', '\n', '\r', '\f':
+			if !space {
+				b.WriteByte(' ')
+			}
+			space = true
+		default:
+			b.WriteRune(r)
+			space = false
+		}
+	}
+	return b.String()
+}
+
+// storageElements are the elements that need more than their content.
+var storageElements map[string]func(e *element, marks []mark) []*node
+
+func init() { //nolint:gochecknoinits // the functions reach the table again
+	storageElements = map[string]func(*element, []mark) []*node{
+		"br":                       func(*element, []mark) []*node { return []*node{{kind: "hardBreak"}} },
+		"hr":                       func(*element, []mark) []*node { return []*node{{kind: "rule"}} },
+		"pre":                      func(e *element, _ []mark) []*node { return []*node{codeNode(e.plain(), "")} },
+		"a":                        anchor,
+		"img":                      image,
+		"time":                     clock,
+		"table":                    table,
+		"colgroup":                 nothing,
+		"style":                    nothing,
+		"script":                   nothing,
+		"ac:parameter":             nothing,
+		"ac:placeholder":           nothing,
+		"ac:image":                 acImage,
+		"ac:link":                  acLink,
+		"ac:emoticon":              emoticon,
+		"ac:task-list":             taskList,
+		"ac:structured-macro":      storageMacro,
+		"ac:macro":                 storageMacro,
+		"ac:adf-extension":         adfExtension,
+		"ac:inline-comment-marker": func(e *element, marks []mark) []*node { return storageNodes(e.children, marks) },
+	}
+}
+
+func nothing(*element, []mark) []*node { return nil }
+
+func codeNode(text, lang string) *node {
+	return &node{kind: "codeBlock", attrs: map[string]any{"language": lang}, content: []*node{textNode(text)}}
+}
+
+func anchor(e *element, marks []mark) []*node {
+	if href := e.attrs["href"]; href != "" {
+		marks = with(marks, mark{"link", href})
+	}
+	return storageNodes(e.children, marks)
+}
+
+func image(e *element, _ []mark) []*node {
+	return []*node{{kind: "mediaInline", attrs: map[string]any{"alt": e.attrs["alt"], "url": e.attrs["src"]}}}
+}
+
+func clock(e *element, marks []mark) []*node {
+	if at := e.attrs["datetime"]; at != "" {
+		return []*node{textNode(at, marks...)}
+	}
+	return storageNodes(e.children, marks)
+}
+
+// table returns a table with the rows of all its parts.
+func table(e *element, marks []mark) []*node {
+	n := &node{kind: "table", attrs: map[string]any{}}
+	for _, c := range e.children {
+		switch c.name {
+		case "thead", "tbody", "tfoot":
+			n.content = append(n.content, storageNodes(c.children, marks)...)
+		case "":
+		default:
+			n.content = append(n.content, c.nodes(marks)...)
+		}
+	}
+	n.content = only(n.content, "tableRow")
+	for _, row := range n.content {
+		row.content = only(row.content, "tableCell", "tableHeader")
+	}
+	return []*node{n}
+}
+
+// acImage returns an image: one that is attached to the page is told by its name.
+func acImage(e *element, _ []mark) []*node {
+	n := &node{kind: "mediaInline", attrs: map[string]any{"alt": e.attrs["ac:alt"]}}
+	for _, c := range e.children {
+		switch c.name {
+		case "ri:url":
+			n.attrs["url"] = c.attrs["ri:value"]
+		case "ri:attachment":
+			n.attrs["fileName"] = c.attrs["ri:filename"]
+		}
+	}
+	return []*node{n}
+}
+
+// acLink returns a link to something in Confluence as its text, or else as what it leads to.
+func acLink(e *element, marks []mark) []*node {
+	for _, name := range []string{"ac:link-body", "ac:plain-text-link-body"} {
+		if body := e.child(name); body != nil && strings.TrimSpace(body.plain()) != "" {
+			return storageNodes(body.children, marks)
+		}
+	}
+	for _, c := range e.children {
+		switch c.name {
+		case "ri:user":
+			id := cmp.Or(c.attrs["ri:account-id"], c.attrs["ri:username"], c.attrs["ri:userkey"])
+			return []*node{{kind: "mention", attrs: map[string]any{"text": id}}}
+		case "ri:page", "ri:blog-post":
+			return []*node{textNode(c.attrs["ri:content-title"], marks...)}
+		case "ri:attachment":
+			return []*node{textNode(c.attrs["ri:filename"], marks...)}
+		case "ri:space":
+			return []*node{textNode(c.attrs["ri:space-key"], marks...)}
+		}
+	}
+	return []*node{textNode(cmp.Or(e.attrs["ac:anchor"], strings.TrimSpace(e.plain())), marks...)}
+}
+
+// emoticons are the emoticons that have no fallback of their own.
+var emoticons = map[string]string{
+	"smile": "🙂", "sad": "🙁", "cheeky": "😛", "laugh": "😄", "wink": "😉", "thumbs-up": "👍", "thumbs-down": "👎",
+	"tick": "✅", "cross": "❌", "information": "ℹ️", "warning": "⚠️", "question": "❓", "light-on": "💡", "heart": "❤️",
+	"yellow-star": "⭐", "plus": "➕", "minus": "➖",
+}
+
+func emoticon(e *element, _ []mark) []*node {
+	name := e.attrs["ac:name"]
+	text := cmp.Or(e.attrs["ac:emoji-fallback"], emoticons[name], e.attrs["ac:emoji-shortname"], name)
+	return []*node{{kind: "emoji", attrs: map[string]any{"text": text}}}
+}
+
+func taskList(e *element, marks []mark) []*node {
+	list := &node{kind: "taskList", attrs: map[string]any{}}
+	for _, c := range e.children {
+		if c.name != "ac:task" {
+			continue
+		}
+		item := &node{kind: "taskItem", attrs: map[string]any{"state": "TODO"}}
+		if strings.TrimSpace(c.child("ac:task-status").plain()) == "complete" {
+			item.attrs["state"] = "DONE"
+		}
+		if body := c.child("ac:task-body"); body != nil {
+			item.content = storageNodes(body.children, marks)
+		}
+		list.content = append(list.content, item)
+	}
+	return []*node{list}
+}
