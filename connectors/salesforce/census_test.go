@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +78,17 @@ func TestResolveAbsences(t *testing.T) {
 	f.mu.Unlock()
 	_, err := d.ResolveAbsences(t.Context(), "Account", []string{a(1)})
 	wantError(t, err, connectors.Reauthorize, "forbids")
+}
+
+// TestUnaskedAbsence has the org answer for another record than the one it was asked about.
+func TestUnaskedAbsence(t *testing.T) {
+	h := http.NewServeMux()
+	h.Handle("/", newFake())
+	h.HandleFunc("GET /services/data/v67.0/queryAll", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, `{"totalSize":1,"done":true,"records":[{"attributes":{"type":"Account"},"Id":"`+fakeID("001", 2)+`","IsDeleted":false}]}`)
+	})
+	_, err := open(t, h, nil).ResolveAbsences(t.Context(), "Account", []string{fakeID("001", 1)})
+	wantError(t, err, connectors.ProviderError, "not asked for")
 }
 
 func walkDeletions(t *testing.T, d *Driver, q connectors.DeletionQuery) (ids []string) {
