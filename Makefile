@@ -7,7 +7,7 @@ TESTFLAGS ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build quickstart test race lint generate check-generated fuzz storm bench clean
+.PHONY: help build quickstart test race lint generate check-generated fuzz storm clients bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ fuzz: ## Run every fuzz target for FUZZTIME
 
 storm: ## Run 1,000 callers in 3 processes on one rotating grant for a minute, and again with kill -9
 	@UCF_STORM=60s $(GO) test -count=1 -run '^TestStorm$$' -v ./internal/app
+
+clients: ## Run the clients of others from npm against the sandbox (needs node)
+	@cd internal/sandbox/clients && npm ci --no-audit --no-fund --loglevel=error
+	@UCF_TEST_CLIENTS=$(CURDIR)/internal/sandbox/clients $(GO) test -count=1 -run '^(TestThirdPartyClients|TestJSForce)$$' -v ./internal/sandbox
 
 bench: build ## Measure against baselines in the same run
 	@$(GO) run ./internal/bench -ucf bin/ucf

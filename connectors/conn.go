@@ -34,6 +34,7 @@ type Conn struct {
 	items      ItemLister
 	comments   CommentLister
 	walk       *walk // over all containers, for a driver that lists the items of one at a time
+	charge     func(points int64)
 	close      func() error
 }
 
@@ -54,7 +55,10 @@ func Open(o Options) (*Conn, error) {
 	if err != nil {
 		return nil, stamp(def.ID+".open", err)
 	}
-	c := &Conn{def: def, driver: d, seal: o.Sealer, binding: o.Binding, now: o.Now, close: closer(d)}
+	c := &Conn{def: def, driver: d, seal: o.Sealer, binding: o.Binding, now: o.Now, charge: o.Charge, close: closer(d)}
+	if c.charge == nil {
+		c.charge = func(int64) {}
+	}
 	c.containers, _ = d.(ContainerLister)
 	c.items, _ = d.(ItemLister)
 	c.comments, _ = d.(CommentLister)
@@ -197,6 +201,7 @@ func run[T any](c *Conn, l listing[T]) (Page[T], error) {
 	if err != nil {
 		return Page[T]{}, stamp(op, err)
 	}
+	c.charge(int64(len(page.Items)))
 	if len(page.Items) > l.limit {
 		return Page[T]{}, stamp(op, Errorf(Internal, "the driver returned %d of at most %d", len(page.Items), l.limit))
 	}

@@ -187,6 +187,9 @@ type Env struct {
 	API string
 	// Timeout bounds one request, zero for the driver's own bound. [Env.HTTP] keeps to it by itself.
 	Timeout time.Duration
+	// Charge is told how many points an answer cost beyond the one of its request; nil where nobody counts. A [Conn]
+	// charges a point for every entry.
+	Charge func(points int64)
 	// Dial opens guarded connections for systems that are not reached over HTTP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger

@@ -43,6 +43,11 @@ type Definition struct {
 	// items of all goes through its containers; only a query reaches the driver without one.
 	PerContainer bool
 
+	// Limits are the rate limits that the provider documents for its own hosts.
+	Limits []Limit
+	// Usage reads from an answer what the provider says of a limit; nil where it says nothing.
+	Usage UsageReader
+
 	// Expand turns shorthand fields of a raw configuration (a DSN) into others before it is checked. It may be nil,
 	// changes its argument only by returning another map, and makes no request.
 	Expand func(raw map[string]any) (map[string]any, []Fault)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/atlassian"
 )
 
 const (
@@ -44,7 +45,7 @@ func (d *Driver) ListIDs(ctx context.Context, q connectors.IDQuery) (connectors.
 }
 
 func (d *Driver) idPage(ctx context.Context, q connectors.IDQuery) ([]json.RawMessage, connectors.Cursor, error) {
-	where := "project = " + quote(q.ContainerID)
+	where := "project = " + atlassian.Quote(q.ContainerID)
 	if d.server {
 		// The time of creation is what the listing finds its place by.
 		return d.serverPage(ctx, serverListing{where: where, order: byCreation, fields: []string{"created"}, size: maxServerPage - 1}, q.Cursor)

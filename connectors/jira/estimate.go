@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/atlassian"
 )
 
 // A request costs one point of the app's hourly budget, and one more for each issue, project or comment that it reads:
@@ -66,7 +67,7 @@ func (d *Driver) count(ctx context.Context, where, order string) (int64, error) 
 // EstimateComments estimates a listing of the comments on an issue from how many there are.
 func (d *Driver) EstimateComments(ctx context.Context, q connectors.CommentQuery) (connectors.Estimate, error) {
 	if !isName(q.ItemID) {
-		return connectors.Estimate{}, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", quote(q.ItemID))
+		return connectors.Estimate{}, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", atlassian.Quote(q.ItemID))
 	}
 	return d.total(ctx, listing{d.path("issue", q.ItemID, "comment"), url.Values{}, q.Limit})
 }

@@ -35,6 +35,7 @@ var Definition = connectors.Definition{
 	Item:      "issue",
 	ItemKey:   "key",
 	Filters:   []string{connectors.CapUpdatedAfter, connectors.CapQuery},
+	Limits:    atlassian.Limits(),
 	Driver:    (*Driver)(nil),
 	New:       newDriver,
 }

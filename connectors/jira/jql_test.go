@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/atlassian"
 )
 
 func TestJQL(t *testing.T) {
@@ -61,11 +62,11 @@ func FuzzSplitOrder(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		where, order, fault := splitOrder(query)
+		where, order, fault := atlassian.SplitOrder(query)
 		if fault != "" {
 			return
 		}
-		if again, rest, fault := splitOrder(where); fault != "" || again != where || rest != "" {
+		if again, rest, fault := atlassian.SplitOrder(where); fault != "" || again != where || rest != "" {
 			t.Errorf("%q: the restriction %q splits again into %q and %q (%s)", query, where, again, rest, fault)
 		}
 		if !strings.Contains(query, where) || !strings.Contains(query, order) {

@@ -207,11 +207,11 @@ func (f *issueFields) wideMeta() connectors.Meta {
 func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (connectors.Page[connectors.Comment], error) {
 	var page connectors.Page[connectors.Comment]
 	if !isName(q.ItemID) {
-		return page, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", quote(q.ItemID))
+		return page, connectors.Errorf(connectors.NotFound, "Jira has no issue %s: give a key such as PAY-7, or an id", atlassian.Quote(q.ItemID))
 	}
 	entries, next, err := d.page(ctx, listing{d.path("issue", q.ItemID, "comment"), url.Values{"orderBy": {"created"}}, q.Limit}, q.Cursor)
 	if rest.StatusOf(err) == http.StatusNotFound {
-		return page, connectors.Wrap(connectors.NotFound, err, "Jira has no issue %s, or the account may not see it", quote(q.ItemID))
+		return page, connectors.Wrap(connectors.NotFound, err, "Jira has no issue %s, or the account may not see it", atlassian.Quote(q.ItemID))
 	}
 	if err == nil && next == "" && len(entries) == 0 && q.Cursor != "" {
 		err = d.vouch(ctx, true)

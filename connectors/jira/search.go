@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/connectors/internal/atlassian"
 )
 
 // place is a position in a listing that Jira pages by token.
@@ -164,5 +165,5 @@ func (d *Driver) explain(ctx context.Context, q connectors.ItemQuery, refused er
 }
 
 func noProject(cause error, key string) error {
-	return connectors.Wrap(connectors.NotFound, cause, "Jira has no project %s, or the account may not see it", quote(key))
+	return connectors.Wrap(connectors.NotFound, cause, "Jira has no project %s, or the account may not see it", atlassian.Quote(key))
 }

@@ -57,10 +57,21 @@ var fields = []connectors.Field{
 		Help: "Exceptions as schema.table=column; an empty column means that the table has none.",
 	},
 	{
+		Name: "query_key", Label: "Key of queries", Kind: connectors.KindList, Example: "id",
+		Help: "Columns that together tell the rows of a query apart, to page long results by where they show no table's primary key.",
+	},
+	{
+		Name: "notify_channel", Label: "NOTIFY channel", Kind: connectors.KindString, Example: "ucf_changes",
+		Help: "Channel on which the database tells of changes by NOTIFY, as a hint to look again; case counts.",
+	},
+	{
 		Name: "statement_timeout", Label: "Statement timeout", Kind: connectors.KindInt, Default: "30", Min: 1, Max: 3600, Example: "30",
 		Help: "Seconds after which the server ends a statement.",
 	},
 }
+
+// maxName is how long a name may be (NAMEDATALEN - 1), in bytes.
+const maxName = 63
 
 // expand replaces a DSN by the fields that it stands for, and checks what the fields' kinds cannot.
 func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
@@ -75,8 +86,17 @@ func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
 			faults = append(faults, connectors.Fault{Field: "ssl_root_cert", Message: err.Error()})
 		}
 	}
+	return out, append(faults, valueFaults(out)...)
+}
+
+// valueFaults returns what is wrong with single values.
+func valueFaults(out map[string]any) []connectors.Fault {
+	var faults []connectors.Fault
 	if mode, ok := out["sslmode"].(string); ok && (mode == "prefer" || mode == "allow") {
 		faults = append(faults, connectors.Fault{Field: "sslmode", Message: fallbackMode})
+	}
+	if channel, ok := out["notify_channel"].(string); ok && len(channel) > maxName {
+		faults = append(faults, connectors.Fault{Field: "notify_channel", Message: fmt.Sprintf("is longer than %d bytes, to which PostgreSQL cuts names", maxName)})
 	}
 	for _, entry := range listOf(out["updated_columns"]) {
 		if _, _, fault := parseChangeColumn(entry); fault != "" {
@@ -84,7 +104,7 @@ func expand(raw map[string]any) (map[string]any, []connectors.Fault) {
 			break
 		}
 	}
-	return out, faults
+	return faults
 }
 
 const fallbackMode = "must not be prefer or allow: both fall back to plaintext; use verify-full, verify-ca, require or disable"

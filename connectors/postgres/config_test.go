@@ -48,6 +48,7 @@ func TestConfig(t *testing.T) {
 		"change columns, text": {raw: ok(map[string]any{"updated_columns": "public.a=x, public.b="})},
 		"change column, bare":  {raw: ok(map[string]any{"updated_columns": []any{"a=x"}}), want: []string{"updated_columns"}},
 		"change column, none":  {raw: ok(map[string]any{"updated_columns": []any{"public.a"}}), want: []string{"updated_columns"}},
+		"long channel":         {raw: ok(map[string]any{"notify_channel": strings.Repeat("é", 32)}), want: []string{"notify_channel"}, text: "63 bytes"},
 		"unknown field":        {raw: ok(map[string]any{"sslcert": "x"}), want: []string{"sslcert"}},
 	}
 	for name, tt := range tests {
@@ -141,7 +142,7 @@ func TestNewIsPure(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	got := fmt.Sprint(Definition.Capabilities())
-	if want := "[containers items updatedAfter]"; got != want {
+	if want := "[containers items updatedAfter query]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if _, err := Definition.ParseConfig(withSecret(Definition.Example())); err != nil {

@@ -51,9 +51,9 @@ func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery
 		after = &position{After: [][]byte{{}, {}}}
 	}
 	l := containerListing{q: q}
-	err = d.read(ctx, []statement{{containersSQL, []param{
+	err = d.read(ctx, []statement{{sql: containersSQL, width: 9, params: []param{
 		{oidText, after.After[0]}, {oidText, after.After[1]}, integer(q.Limit + 1), boolean(q.Wide),
-	}, 9}}, l.restart, l.take)
+	}}}, l.restart, l.take)
 	if err != nil {
 		return none, err
 	}

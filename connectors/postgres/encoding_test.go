@@ -65,7 +65,7 @@ func TestThroughPooler(t *testing.T) {
 	if pooler == "" {
 		t.Skip("needs UCF_TEST_PGBOUNCER_URL, a transaction pooler before the server of " + serverVariable)
 	}
-	s, _ := schema(t, "CREATE TABLE t (k text, l int, PRIMARY KEY (k, l))", "INSERT INTO t SELECT 'x', i FROM generate_series(1, 300) i",
+	s, c := schema(t, "CREATE TABLE t (k text, l int, PRIMARY KEY (k, l))", "INSERT INTO t SELECT 'x', i FROM generate_series(1, 300) i",
 		"CREATE VIEW w AS SELECT * FROM t")
 	parts, fault := parseDSN(pooler)
 	if fault != "" {
@@ -89,7 +89,24 @@ func TestThroughPooler(t *testing.T) {
 					t.Errorf("got %d rows, %v", len(items), err)
 				}
 			}
+			for _, sql := range []string{"SELECT * FROM " + s + ".t", "SELECT * FROM " + s + ".t ORDER BY l DESC"} {
+				if items, err := tryList(d, connectors.ItemQuery{Query: sql, Limit: 50}); err != nil || len(items) != 300 {
+					t.Errorf("%s: got %d rows, %v", sql, len(items), err)
+				}
+			}
+			for _, sql := range []string{"SELECT set_config('search_path', 'evil', false), pg_advisory_lock(4712)", "SELECT pg_advisory_lock(4712), 1 / (l - 300) FROM " + s + ".t"} {
+				if _, err := tryList(d, connectors.ItemQuery{Query: sql, Limit: 5}); err != nil && connectors.CodeOf(err) != connectors.InvalidRequest {
+					t.Errorf("%s: %v", sql, err)
+				}
+			}
+			if p, err := d.ListIDs(t.Context(), connectors.IDQuery{ContainerID: s + ".t"}); err != nil || len(p.Items) != 300 {
+				t.Errorf("got %d ids, %v", len(p.Items), err)
+			}
 		})
 	}
 	wg.Wait()
+	var locks int
+	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4712").Scan(&locks); err != nil || locks > 0 {
+		t.Errorf("%d locks are left in the pooler's connections, %v", locks, err)
+	}
 }

@@ -24,6 +24,8 @@ const (
 	stateDeadlock         = "40P01"
 	stateNoPrivilege      = "42501"
 	stateNoColumn         = "42703"
+	stateOtherColumns     = "42P10"
+	stateNoOperator       = "42883"
 	stateNoTable          = "42P01"
 	stateNoSchema         = "3F000"
 	stateTooManyConns     = "53300"
@@ -34,6 +36,7 @@ const (
 	stateCannotConnectNow = "57P03"
 	stateIdleInTx         = "25P03"
 	stateProtocol         = "08P01"
+	stateSyntax           = "42601"
 )
 
 func sqlState(err error) string {

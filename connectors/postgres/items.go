@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,49 +12,75 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 )
 
-// ListItems returns one page of a table's rows in the order of its key, or of its change column with UpdatedAfter. A
+// ListItems returns one page of the rows of a query, or of a table's in the order of its key, or of its change column with UpdatedAfter. A
 // page may hold fewer rows than asked for when they are large. A table without a usable key is [connectors.Unsupported]
 // beyond keylessRows rows; a table that vanished is [connectors.NotFound].
 func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
-	none := connectors.Page[connectors.Item]{}
-	if q.ContainerID == "" {
-		return none, connectors.InvalidFields(connectors.Fault{
+	if q.Query != "" {
+		return d.queryRows(ctx, q)
+	}
+	name, err := containerName(q.ContainerID)
+	if err != nil {
+		return connectors.Page[connectors.Item]{}, err
+	}
+	var page connectors.Page[connectors.Item]
+	err = d.withTable(ctx, name, func(rel *relation) error {
+		l, err := d.listing(rel, q)
+		if err != nil {
+			return mayMend{err}
+		}
+		if err := d.read(ctx, l.statements(), l.restart, l.take); err != nil {
+			return err
+		}
+		page, err = l.page()
+		return err
+	})
+	return page, err
+}
+
+// mayMend is an error of a table's key or columns, which may have been mended since they were read.
+type mayMend struct{ error }
+
+// withTable calls f with what is known of a table. If that does not fit any more, the catalog is asked and f called
+// once again. Errors name the table.
+func (d *Driver) withTable(ctx context.Context, name tableName, f func(*relation) error) error {
+	for fresh := false; ; fresh = true {
+		rel, err := d.relation(ctx, name, fresh)
+		if err != nil {
+			return d.ofTable(name, err)
+		}
+		err = f(rel)
+		var mend mayMend
+		again := errors.As(err, &mend)
+		if again {
+			err = mend.error
+		}
+		if fresh || !again && !errors.Is(err, errStale) && !outdated(stateOf(err)) {
+			return d.ofTable(name, err)
+		}
+	}
+}
+
+// containerName reads the id of a container.
+func containerName(id string) (tableName, error) {
+	if id == "" {
+		return tableName{}, connectors.InvalidFields(connectors.Fault{
 			Field: "containerId", Message: "name a table as schema.table; PostgreSQL lists the rows of one at a time",
 		})
 	}
-	name, err := parseTableName(q.ContainerID)
+	name, err := parseTableName(id)
 	if err != nil {
-		return none, connectors.InvalidFields(connectors.Fault{Field: "containerId", Message: err.Error()})
+		return name, connectors.InvalidFields(connectors.Fault{Field: "containerId", Message: err.Error()})
 	}
-	page, stale, err := d.page(ctx, name, q, false)
-	if stale {
-		// What was known of the table did not fit any more; ask the catalog and try once again.
-		page, _, err = d.page(ctx, name, q, true)
-	}
-	return page, d.ofTable(name, err)
+	return name, nil
 }
 
 // errStale says that a description of a table is out of date.
 var errStale = connectors.Errorf(connectors.ProviderError, "the table was altered while it was read; try again")
 
-// page lists once; stale reports a failure that a fresh description of the table may mend.
-func (d *Driver) page(ctx context.Context, name tableName, q connectors.ItemQuery, fresh bool) (p connectors.Page[connectors.Item], stale bool, err error) {
-	rel, err := d.relation(ctx, name, fresh)
-	if err != nil {
-		return p, false, err
-	}
-	l, err := d.listing(rel, q)
-	if err != nil {
-		// Whatever is wrong with the table's key or columns may have been mended meanwhile.
-		return p, !fresh, err
-	}
-	err = d.read(ctx, l.statements(), l.restart, l.take)
-	if err != nil {
-		state := stateOf(err)
-		return p, !fresh && (errors.Is(err, errStale) || state == stateNoTable || state == stateNoColumn), err
-	}
-	p, err = l.page()
-	return p, false, err
+// outdated reports whether the server's answer may come from a table that was altered since it was described.
+func outdated(state string) bool {
+	return state == stateNoTable || state == stateNoColumn || state == stateNoOperator || state == stateOtherColumns
 }
 
 // ofTable names the table in errors that are about it.
@@ -87,8 +114,7 @@ func (d *Driver) changeOf(r *relation) (change, string) {
 		if c.name != name {
 			continue
 		}
-		switch c.oid {
-		case oidTimestamptz, oidTimestamp, oidDate:
+		if isTime(c.oid) {
 			return change{i, c.oid}, ""
 		}
 		return change{at: -1}, "its change column " + name + " is neither a timestamp nor a date; name another in updated_columns"
@@ -98,6 +124,9 @@ func (d *Driver) changeOf(r *relation) (change, string) {
 	}
 	return change{at: -1}, "it has no column " + name + " that may be read; name its change column in updated_columns as " + r.name.String() + "=column"
 }
+
+// isTime reports whether a column of that type can tell when a row was changed.
+func isTime(oid uint32) bool { return oid == oidTimestamptz || oid == oidTimestamp || oid == oidDate }
 
 // since returns the time as a parameter of the change column's type, rounded up to what PostgreSQL stores.
 func (c change) since(t time.Time) param {
@@ -130,6 +159,11 @@ func texts(row [][]byte, into []string) {
 		into[i] = s[from : from+len(v)]
 		from += len(v)
 	}
+}
+
+// holds reports whether the columns of a listing by key come from this very table, not from another of its name.
+func (r *relation) holds(fields []pgconn.FieldDescription) bool {
+	return len(r.key) == 0 || strconv.FormatUint(uint64(fields[0].TableOID), 10) == r.oid
 }
 
 func sameColumns(columns []column, fields []pgconn.FieldDescription) bool {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -38,6 +37,8 @@ type listing struct {
 	more  bool // rows follow the last item
 	total int  // rows of a keyless table
 	set   string
+
+	idsOnly bool // of a table without a key: its rows come without their columns
 }
 
 func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error) {
@@ -51,22 +52,34 @@ func (d *Driver) listing(rel *relation, q connectors.ItemQuery) (*listing, error
 	if !q.UpdatedAfter.IsZero() && fault != "" {
 		return nil, connectors.Errorf(connectors.Unsupported, "%s cannot be filtered by time of change: %s", rel.name, fault)
 	}
-	if l.filtered() && len(rel.key) > 0 {
+	return l, l.setOrder(q.Cursor)
+}
+
+// setOrder finds what the rows are ordered by, and where the cursor stands.
+func (l *listing) setOrder(c connectors.Cursor) (err error) {
+	if l.filtered() && len(l.rel.key) > 0 {
 		l.orderBy(l.change.at)
 	}
-	for _, k := range rel.key {
+	for _, k := range l.rel.key {
 		if !l.filtered() || k != l.change.at {
 			l.orderBy(k)
 		}
 	}
-	if len(rel.key) == 0 {
-		n := len(rel.columns)
+	if len(l.rel.key) == 0 {
+		n := l.shown()
 		l.order = []column{{name: "(row)", oid: oidText}, {name: "(copy)", oid: oidInt8}}
 		l.at = []int{n, n + 1}
 	}
-	var err error
-	l.after, err = parsePosition(q.Cursor, l.orderNames(), len(l.order))
-	return l, err
+	l.after, err = parsePosition(c, l.orderNames(), len(l.order))
+	return err
+}
+
+// shown is how many columns of the table come with a row.
+func (l *listing) shown() int {
+	if l.idsOnly {
+		return 0
+	}
+	return len(l.rel.columns)
 }
 
 // orderNames describes what the rows are ordered by, and of which table they are.
@@ -91,7 +104,7 @@ func (l *listing) statements() []statement {
 		return []statement{l.keyed()}
 	}
 	l.rows = 1
-	path := statement{searchPathSQL, []param{text(l.rel.path)}, 1}
+	path := statement{sql: searchPathSQL, params: []param{text(l.rel.path)}, width: 1}
 	return []statement{path, l.keyed()}
 }
 
@@ -147,35 +160,7 @@ func (l *listing) keyed() statement {
 		b.WriteString(")")
 	}
 	b.WriteString(" ORDER BY " + order + " LIMIT " + b.param(integer(l.limit())))
-	return statement{b.String(), b.params, len(l.rel.columns)}
-}
-
-// keyless reads the rows of a small table without a key, in the order of a hash of each row; equal rows are numbered.
-// The last columns count all rows, to notice a table that is not small, and digest them, to notice one that changed
-// between two pages; they come with one row of nulls where the page has none.
-func (l *listing) keyless() statement {
-	var b query
-	var named, row, out strings.Builder
-	for i, c := range l.rel.columns {
-		n := "c" + strconv.Itoa(i)
-		named.WriteString(quoteColumn(c.name) + " AS " + n + ", ")
-		out.WriteString("p." + n + ", ")
-		if i > 0 {
-			row.WriteString(", ")
-		}
-		row.WriteString(quoteColumn(c.name))
-	}
-	b.WriteString("WITH b AS (SELECT " + named.String() + "encode(sha256(textsend(ROW(" + row.String() + ")::text)), 'hex') AS h")
-	b.WriteString(l.rel.from())
-	l.where(&b)
-	b.WriteString(" LIMIT " + b.param(integer(keylessRows+1)) + "), r AS (SELECT b.*, row_number() OVER (PARTITION BY h) AS n FROM b)")
-	b.WriteString(`, s AS (SELECT count(*) AS total, md5(string_agg(h, '' ORDER BY h COLLATE "C")) AS digest FROM b), p AS (SELECT r.* FROM r`)
-	if l.after != nil {
-		b.WriteString(` WHERE (r.h COLLATE "C", r.n) > (` + b.param(param{oidText, l.after.After[0]}) + ", " + b.param(param{oidInt8, l.after.After[1]}) + ")")
-	}
-	b.WriteString(` ORDER BY r.h COLLATE "C", r.n LIMIT ` + b.param(integer(l.limit())) + ")")
-	b.WriteString(" SELECT " + out.String() + `p.h, p.n, s.total, s.digest FROM s LEFT JOIN p ON true ORDER BY p.h COLLATE "C", p.n`)
-	return statement{b.String(), b.params, len(l.rel.columns) + 4}
+	return statement{sql: b.String(), params: b.params, width: len(l.rel.columns)}
 }
 
 // restart forgets what an earlier try returned.
@@ -189,7 +174,7 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 	if stmt != l.rows || l.more {
 		return nil
 	}
-	if !sameColumns(l.rel.columns, fields) {
+	if !sameColumns(l.rel.columns, fields) || !l.rel.holds(fields) {
 		return errStale
 	}
 	if len(l.rel.key) == 0 {
@@ -197,14 +182,19 @@ func (l *listing) take(stmt int, fields []pgconn.FieldDescription, row [][]byte)
 			return err
 		}
 	}
-	if len(l.items) == l.size {
+	return l.fill(row, l.rel)
+}
+
+// fill adds a row to the page, or notes that it is full. The relation remembers how many rows fit.
+func (l *listing) fill(row [][]byte, rel *relation) error {
+	if l.more || len(l.items) == l.size {
 		l.more = true
 		return nil
 	}
 	l.bytes += sizeOf(row)
 	if len(l.items) > 0 && l.bytes > pageBytes {
 		l.more = true
-		l.rel.fits.Store(int32(len(l.items)))
+		rel.fits.Store(int32(len(l.items)))
 		return nil
 	}
 	return l.add(row)
@@ -231,16 +221,6 @@ func (l *listing) add(row [][]byte) error {
 	return nil
 }
 
-// takeTotals takes what a row of a keyless table tells of all rows; done says that it is no row itself.
-func (l *listing) takeTotals(row [][]byte) (done bool, err error) {
-	n := len(l.rel.columns)
-	l.set = string(row[n+3])
-	if l.total, err = strconv.Atoi(string(row[n+2])); err != nil {
-		return true, errShape
-	}
-	return row[n] == nil, nil
-}
-
 // page returns the rows taken.
 func (l *listing) page() (connectors.Page[connectors.Item], error) {
 	p := connectors.Page[connectors.Item]{Items: l.items}
@@ -252,21 +232,6 @@ func (l *listing) page() (connectors.Page[connectors.Item], error) {
 		p.Next, err = position{l.orderNames(), l.last, l.set}.cursor()
 	}
 	return p, err
-}
-
-// moved says why the page cannot follow the one before it. Without a key that takes all rows to be the same.
-func (l *listing) moved() error {
-	switch {
-	case len(l.rel.key) > 0 || l.after == nil:
-		return nil
-	case l.total > keylessRows:
-		return connectors.Errorf(connectors.Unsupported,
-			"%s has more than %d rows and no primary key or unique index over NOT NULL columns to page them by; add one, or read a table that has one", l.id, keylessRows)
-	case l.set != l.after.Set:
-		return connectors.Errorf(connectors.ProviderError,
-			"the rows of %s changed while they were read, and without a primary key or unique index over NOT NULL columns there is no way to go on; start again, or read a table that has a key", l.id)
-	}
-	return nil
 }
 
 // item builds an item from a row.
@@ -297,65 +262,4 @@ func (l *listing) item(row [][]byte) (connectors.Item, error) {
 	raw, err := it.Meta.MarshalJSON()
 	it.Raw = json.RawMessage(raw)
 	return it, err
-}
-
-var escapeKey = strings.NewReplacer(`\`, `\\`, `,`, `\,`)
-
-// singleID returns the id of a row with a key of one column. No id is empty: an empty text becomes two double quotes,
-// and one that begins with a double quote is quoted, so that no two ids are alike.
-func singleID(key string) string {
-	if key == "" || key[0] == '"' {
-		return `"` + strings.ReplaceAll(key, `"`, `""`) + `"`
-	}
-	return key
-}
-
-// rowID returns the key's value in PostgreSQL's text form. The values of several columns are joined with commas, with a
-// backslash before a comma or backslash of theirs. Without a key it is a hash of the row, numbered for equal rows.
-func (l *listing) rowID(values []string) string {
-	key := l.rel.key
-	switch n := len(l.rel.columns); len(key) {
-	case 0:
-		if values[n+1] != "1" {
-			return values[n] + "-" + values[n+1]
-		}
-		return values[n]
-	case 1:
-		return singleID(cleanText([]byte(values[key[0]])))
-	}
-	parts := make([]string, len(key))
-	for i, k := range key {
-		parts[i] = escapeKey.Replace(cleanText([]byte(values[k])))
-	}
-	return strings.Join(parts, ",")
-}
-
-// rowName is the first text of the row that is not blank, cut to nameRunes, else the row's id.
-func (l *listing) rowName(row [][]byte, values []string, id string) string {
-	for _, i := range l.rel.text {
-		if row[i] == nil {
-			continue
-		}
-		if s := strings.TrimSpace(values[i]); s != "" {
-			return cut(s)
-		}
-	}
-	return id
-}
-
-func cut(s string) string {
-	if len(s) > nameRunes {
-		n := 0
-		for i := range s {
-			if n == nameRunes {
-				s = s[:i] + "…"
-				break
-			}
-			n++
-		}
-	}
-	if utf8.ValidString(s) {
-		return s
-	}
-	return cleanText([]byte(s))
 }

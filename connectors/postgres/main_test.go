@@ -221,3 +221,11 @@ func wantCode(t *testing.T, err error, want connectors.Code) *connectors.Error {
 	}
 	return coded
 }
+
+func day(s string) time.Time {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,13 @@ func TestPagingKeys(t *testing.T) {
 			}
 			for _, size := range []int{1, 2, 3, 7, 200} {
 				visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".t", Limit: size}, count)
+			}
+			ids := idsOf(visitOnce(t, d, connectors.ItemQuery{ContainerID: s + ".t", Limit: 200}, count))
+			for _, size := range []int{3, 200} {
+				got := visitOnce(t, d, connectors.ItemQuery{Query: "SELECT * FROM " + s + ".t", Limit: size}, count)
+				if !slices.Equal(idsOf(got), ids) {
+					t.Errorf("a query by %d has other ids, or another order: %.200q", size, idsOf(got))
+				}
 			}
 		})
 	}
@@ -280,7 +288,7 @@ func TestLargeRows(t *testing.T) {
 	if len(p.Items) != 11 || p.Next == "" {
 		t.Errorf("the first page has %d rows, want 11", len(p.Items))
 	}
-	if rel := d.cache.get(tableName{s, "t"}); rel.fits.Load() != 11 {
+	if rel := d.tables.get(tableName{s, "t"}); rel.fits.Load() != 11 {
 		t.Errorf("the next page asks for %d rows, want 11", rel.fits.Load())
 	}
 	visitOnce(t, d, q, 40)

@@ -92,11 +92,28 @@ func (p *pool) acquire(ctx context.Context) (conn *pgconn.PgConn, reused bool, e
 	if conn != nil {
 		return conn, true, nil
 	}
-	if conn, err = p.connect(ctx); err != nil {
+	if conn, err = p.connect(ctx, nil); err != nil {
 		p.users.Done()
 		<-p.slots
 	}
 	return conn, false, err
+}
+
+// dedicated opens a connection beside the pool's, which nobody else uses; it is given back with discard. onNotice takes
+// the notices of NOTIFY that come with it.
+func (p *pool) dedicated(ctx context.Context, onNotice pgconn.NotificationHandler) (*pgconn.PgConn, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed
+	}
+	p.users.Add(1)
+	p.mu.Unlock()
+	conn, err := p.connect(ctx, onNotice)
+	if err != nil {
+		p.users.Done()
+	}
+	return conn, err
 }
 
 // release takes a connection back; one that is broken or in a transaction is closed.
@@ -196,7 +213,7 @@ func (p *pool) cut() {
 }
 
 // connect logs in once.
-func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
+func (p *pool) connect(ctx context.Context, onNotice pgconn.NotificationHandler) (*pgconn.PgConn, error) {
 	base, err := baseConfig()
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Internal, err, "the PostgreSQL client could not be set up")
@@ -206,6 +223,7 @@ func (p *pool) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	config.Database, config.User, config.Password = to.database, to.user, to.password.Reveal()
 	config.TLSConfig = to.tls
 	config.ChannelBinding = to.channelBinding
+	config.OnNotification = onNotice
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	// A login that fails makes pgconn ask for a cancellation, for which there is nothing yet and nobody waits.
 	var dialled, loggedIn atomic.Bool

@@ -1,4 +1,5 @@
-// Package postgres connects PostgreSQL: its tables and views are containers, their rows are items.
+// Package postgres connects PostgreSQL: its tables and views are containers, their rows are items, and so are the rows
+// of a user's query.
 //
 // Every statement runs in a READ ONLY transaction with statement, lock and idle timeouts that are set inside the
 // transaction, so that it works through a pooler that hands out a server connection per transaction. Nothing but the
@@ -35,15 +36,22 @@ var Definition = connectors.Definition{
 
 	Container: "table",
 	Item:      "row",
-	Filters:   []string{connectors.CapUpdatedAfter},
-	Expand:    expand,
-	Driver:    (*Driver)(nil),
-	New:       newDriver,
+	Filters:   []string{connectors.CapUpdatedAfter, connectors.CapQuery},
+
+	PerContainer: true,
+
+	Expand: expand,
+	Driver: (*Driver)(nil),
+	New:    newDriver,
 }
 
 var (
 	_ connectors.ContainerLister = (*Driver)(nil)
 	_ connectors.ItemLister      = (*Driver)(nil)
+	_ connectors.IDLister        = (*Driver)(nil)
+	_ connectors.AbsenceResolver = (*Driver)(nil)
+	_ connectors.Estimator       = (*Driver)(nil)
+	_ connectors.ChangeHinter    = (*Driver)(nil)
 )
 
 // lockTimeout is how long a statement waits for a table that another session has locked.
@@ -53,13 +61,20 @@ const lockTimeout = 5 * time.Second
 type Driver struct {
 	pool    *pool
 	changes changeColumns
-	cache   relationCache
+	// channel is what hints of changes come on; empty for none.
+	channel               string
+	keepAlive, answerTime time.Duration
+	// queryKey names columns that tell the rows of a query apart.
+	queryKey []string
+	tables   cache[tableName, *relation]
+	results  cache[string, *result] // by the text of the query
 
 	host, port, database, user string
 	sslmode                    string
 	statementTimeout           time.Duration
 	lockTimeout                time.Duration
 	timeout                    time.Duration // of one try, zero for none beside those
+	firstDelay                 time.Duration // before the second try
 }
 
 // New builds the driver from its configuration; it opens no connection.
@@ -75,7 +90,11 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 	}
 	d := &Driver{
 		changes:          changes,
-		cache:            relationCache{now: env.Now},
+		queryKey:         c.List("query_key"),
+		channel:          c.String("notify_channel"),
+		firstDelay:       firstDelay,
+		keepAlive:        keepAlive,
+		answerTime:       answerTime,
 		host:             c.String("host"),
 		port:             strconv.Itoa(c.Int("port")),
 		database:         c.String("database"),
@@ -85,14 +104,19 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		lockTimeout:      lockTimeout,
 		timeout:          env.Timeout,
 	}
-	if env.Now == nil {
-		d.cache.now = time.Now
-	}
+	d.tables.now, d.results.now = clock(env), clock(env)
 	d.pool = newPool(target{
 		dial: env.Dial, host: d.host, port: c.Int("port"), database: d.database, user: d.user,
 		password: c.Secret("password"), tls: tlsConfig, channelBinding: c.String("channel_binding"),
 	})
 	return d, nil
+}
+
+func clock(env connectors.Env) func() time.Time {
+	if env.Now == nil {
+		return time.Now
+	}
+	return env.Now
 }
 
 // Close ends every connection and the work that is under way; it returns when no goroutine is left.

@@ -5,9 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,14 +26,10 @@ const readable = userTables + `
       SELECT FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class w ON w.oid = h.inhparent
        WHERE h.inhrelid = c.oid AND has_schema_privilege(w.relnamespace, 'USAGE') AND has_any_column_privilege(w.oid, 'SELECT')))`
 
-// relationSQL finds a table and the key by which its rows are paged: the primary key, else the shortest unique index
+// usableKey finds the key by which the rows of pg_class c are paged: the primary key, else the shortest unique index
 // over plain columns that are all NOT NULL, readable, and compared there as the column itself is. The names of schemas
 // that hold a column type's comparison operators come with it, because a row comparison finds operators by search path.
-const relationSQL = `
-SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path, c.oid
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN LATERAL (
+const usableKey = `
     SELECT x.attnums, x.path
       FROM pg_catalog.pg_index i
      CROSS JOIN LATERAL (
@@ -52,7 +46,15 @@ SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privil
          LEFT JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace) x
      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND x.usable
      ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
-     LIMIT 1) k ON true
+     LIMIT 1`
+
+// relationSQL finds a table and its key.
+const relationSQL = `
+SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path, c.oid
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+` + usableKey + `) k ON true
  WHERE n.nspname = $1 AND c.relname = $2 AND ` + userTables
 
 // columnsSQL lists the columns of a table that the role may read, with their types seen through domains.
@@ -91,7 +93,6 @@ type relation struct {
 	path    string // schemas to add to the search path for comparing keys
 	text    []int  // positions of the columns that hold text
 	fits    atomic.Int32
-	read    time.Time
 }
 
 type column struct {
@@ -119,10 +120,12 @@ func (d *Driver) describe(ctx context.Context, name tableName) (*relation, error
 	readable := false
 	params := []param{text(name.schema), text(name.table)}
 	restart := func() { rel, attnums, key = nil, nil, "" }
-	err := d.read(ctx, []statement{{relationSQL, params, 5}, {columnsSQL, params, 6}}, restart,
+	err := d.read(ctx, []statement{
+		{sql: relationSQL, params: params, width: 5}, {sql: columnsSQL, params: params, width: 6},
+	}, restart,
 		func(stmt int, _ []pgconn.FieldDescription, row [][]byte) error {
 			if stmt == 0 {
-				rel = &relation{name: name, kind: string(row[0]), oid: string(row[4]), path: string(row[3]), read: d.cache.now()}
+				rel = &relation{name: name, kind: string(row[0]), oid: string(row[4]), path: string(row[3])}
 				readable, key = isTrue(row[1]), string(row[2])
 				return nil
 			}
@@ -189,47 +192,16 @@ func (d *Driver) forbidden(name tableName) error {
 		"the role %s may not read %s: GRANT USAGE ON SCHEMA %s and GRANT SELECT ON %s to it, or connect with another role", d.user, name, schema, table)
 }
 
-const (
-	cacheTime = 10 * time.Second
-	cacheSize = 256
-)
-
-// relationCache keeps descriptions for cacheTime, so that a page costs one round trip.
-type relationCache struct {
-	now func() time.Time
-	mu  sync.Mutex
-	all map[tableName]*relation
-}
-
-func (c *relationCache) get(name tableName) *relation {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.all[name]
-	if r == nil || c.now().Sub(r.read) > cacheTime {
-		return nil
-	}
-	return r
-}
-
-func (c *relationCache) put(r *relation) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.all == nil || len(c.all) >= cacheSize {
-		c.all = map[tableName]*relation{}
-	}
-	c.all[r.name] = r
-}
-
 // relation returns the description of a table, from the cache unless fresh is asked for.
 func (d *Driver) relation(ctx context.Context, name tableName, fresh bool) (*relation, error) {
 	if !fresh {
-		if r := d.cache.get(name); r != nil {
+		if r := d.tables.get(name); r != nil {
 			return r, nil
 		}
 	}
 	r, err := d.describe(ctx, name)
 	if err == nil {
-		d.cache.put(r)
+		d.tables.put(name, r)
 	}
 	return r, err
 }

@@ -61,6 +61,7 @@ func Build(cfg *config.Config, o Options) *App {
 		Definitions: all.Definitions(), Store: a.store.open, Keeper: keeper, Outbound: a.outbound, OAuth: a.oauthOf(cfg, keeper, o.Log),
 		Log: o.Log, Version: o.Version, Operator: o.Operator,
 	})
+	a.outbound.budget.Share(ledger{a.Service}, o.Log)
 	return a
 }
 
@@ -86,7 +87,7 @@ func (a *App) Close() error {
 	defer cancel()
 	err := a.Service.OAuth.Grants.Close(ctx)
 	a.outbound.close()
-	return errors.Join(err, a.store.close())
+	return errors.Join(err, a.outbound.budget.Settle(ctx), a.store.close())
 }
 
 // openKeeper returns the keeper of ENCRYPTION_KEY, or of the key file, which is made where there is none.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -8,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/config"
@@ -43,7 +47,8 @@ func newOutbound(cfg *config.Config, o Options, observe func(transport.Attempt))
 // Env implements [service.Outbound]. A destination that may not be called is invalid_request.
 func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	m := t.Config.AuthMethod()
-	field, address := t.Config.Destination()
+	field, destination := t.Config.Destination()
+	address := destination
 	named := b.named(t, address)
 	if m.APIProvider() != nil {
 		address = t.API
@@ -60,10 +65,40 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	if t.Source != nil {
 		source = t.Source
 	}
-	env.HTTP, err = b.client(t.Tenant, guard, transport.Options{
+	o := transport.Options{
 		Scheme: m.Scheme, User: userOf(t.Config, m), Source: source, Host: address, Field: field, Connector: t.Config.Definition().ID,
-	})
+	}
+	if own := hostOf(destination); own != hostOf(address) {
+		o.BudgetKey = own + " by "
+	}
+	env.Charge = b.limits(&o, t)
+	env.HTTP, err = b.client(t.Tenant, guard, o)
 	return env, err
+}
+
+// limits sets what the provider documents and answers of its rate limits, and returns what is to be told of the cost of
+// answers, nil where nobody counts.
+func (b *outbound) limits(o *transport.Options, t service.Target) (charge func(int64)) {
+	def, method, host := t.Config.Definition(), t.Config.AuthMethod(), ""
+	if u, err := url.Parse(o.Host); err == nil {
+		host = u.Hostname()
+	}
+	if def.Usage != nil {
+		o.Usage = transport.Usage(def.Usage)
+	}
+	if l, ok := def.LimitFor(connectors.PerEndpoint, method.ID, host); ok {
+		o.Rate, o.Burst = rate.Every(l.Window/time.Duration(l.Points)), int(l.Points)
+	}
+	l, ok := def.LimitFor(connectors.PerApp, method.ID, host)
+	if !ok {
+		return nil
+	}
+	app := cmp.Or(t.Config.String("client_id"), b.apps[method.APIProvider().ID].ClientID)
+	q := transport.Quota{
+		Key: method.APIProvider().ID + "/" + app, Tenant: string(t.Tenant), Points: l.Points, Window: l.Window, Local: !t.Stored,
+	}
+	o.Quota = &q
+	return func(points int64) { b.budget.Charge(q, points) }
 }
 
 // Signed implements [service.Outbound].
@@ -100,7 +135,7 @@ func (b *outbound) client(t domain.Tenant, guard *transport.Guard, o transport.O
 	if err := guard.CheckURL(o.Field, u); err != nil {
 		return nil, err
 	}
-	o.Budget, o.BudgetKey, o.Guard = b.budget, string(t)+"|"+o.Connector+"|"+u.Host, guard
+	o.Budget, o.BudgetKey, o.Guard = b.budget, strings.Join([]string{o.Connector, o.BudgetKey + u.Host, string(t)}, "/"), guard
 	o.Timeout, o.Observe, o.Log = b.options.Timeout, b.observe, b.options.Log
 	o.UserAgent, o.RequestID = "ucf/"+b.options.Version, requestID
 	return transport.NewClient(o)

@@ -99,6 +99,7 @@ func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 	}
 	found = append(found, ok("keys", "all stored credentials are sealed with keys at hand"))
 	found = append(found, examineTokens(ctx, s, t, fix)...)
+	found = append(found, c.examineBudgets(ctx, s)...)
 	return append(found, examineConnections(ctx, s, t, probe)...)
 }
 
@@ -187,6 +188,36 @@ func dataFinding(cfg *config.Config) finding {
 		note += fmt.Sprintf(", %d GB free", free>>30)
 	}
 	return ok(check, cfg.DataDir+note)
+}
+
+// nearly is the share of a rate limit, in percent, from which on it is worth a warning.
+const nearly = 80
+
+// examineBudgets tells how much is used of the providers' rate limits.
+func (c *commandLine) examineBudgets(ctx context.Context, s *service.Service) []finding {
+	budgets, err := s.Budgets(ctx)
+	if err != nil {
+		return []finding{failed("rate limits", err)}
+	}
+	var found []finding
+	for _, b := range budgets {
+		detail := ""
+		if b.Of > 0 {
+			detail = fmt.Sprintf("%d of %d used (%d %%)", b.Used, b.Of, b.Used*100/b.Of)
+		}
+		if b.Until != nil {
+			detail += " until " + c.when(b.Until)
+		}
+		f := ok("rate limit "+b.Key, detail)
+		if b.Of > 0 && b.Used*100/b.Of >= nearly {
+			f.Status = "warn"
+		}
+		if b.PausedUntil != nil {
+			f.Status, f.Detail = "warn", strings.TrimPrefix(detail+", the provider takes no requests until "+c.when(b.PausedUntil), ", ")
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 func examineConnections(ctx context.Context, s *service.Service, t domain.Tenant, probe bool) []finding {

@@ -20,12 +20,15 @@ import (
 type sandboxOptions struct {
 	listen                     string
 	projects, issues, comments int
+	spaces, pages              int
+	records, dailyRequests     int
 	seed                       uint64
 	faults                     []string
 
 	sites                         int
 	tokenTTL, reuseInterval, idle time.Duration
 	autoApprove, noRotation       bool
+	fresh                         bool
 }
 
 const sandboxListen = "127.0.0.1:8090"
@@ -35,12 +38,16 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sandbox", Short: "Run a local stand-in for the providers, for trying and for tests", Args: args(),
 		Long: "Run a local stand-in for Jira, Confluence and Salesforce, with the authorization servers of Atlassian and\n" +
-			"Salesforce. It is generated on the fly from a seed: the same seed gives the same sites, and a million issues take\n" +
-			"no memory. It knows the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are\n" +
-			"forgotten when it ends.\n\n" +
+			"Salesforce, and a Data Center of Atlassian's with the personal access token sandbox-pat. It is generated\n" +
+			"on the fly from a seed: the same seed gives the same sites, and a million issues take no memory. It knows\n" +
+			"the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are forgotten when it ends.\n\n" +
+			"The Salesforce org keeps what is written to it, up to 10,000 records, until it ends. It takes the access token sandbox.\n\n" +
 			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, lost, cut, truncate, html,\n" +
 			"anonymous, repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
-			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.",
+			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.\n\n" +
+			"What a sandbox holds is counted at /control/acme/counts and changed, as people do meanwhile, by a POST such as\n" +
+			"/control/acme/issue/PAY-1/edit, …/move?to=OPS, …/archive or …/delete, and /control/acme/page/ID/edit, …/move?to=HR,\n" +
+			"…/archive, …/trash, …/restore, …/purge or …/comment?to=TEXT.",
 		Example: "  ucf sandbox\n  eval \"$(ucf sandbox env)\" && ucf items jira\n" +
 			"  ucf sandbox --sites 3 --token-ttl 5s\n" +
 			"  ucf sandbox --issues 1000000 --fault 429=0.1,retry-after=2 --fault latency=50ms",
@@ -50,9 +57,14 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&o.listen, "listen", sandboxListen, "loopback address to listen on")
 	f.IntVar(&o.projects, "projects", 5, "how many projects")
 	f.IntVar(&o.issues, "issues", 1000, "how many issues in all")
-	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, on average")
+	f.IntVar(&o.spaces, "spaces", 5, "how many Confluence spaces")
+	f.IntVar(&o.pages, "pages", 200, "how many Confluence pages in all; a tenth as many blog posts")
+	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, page or case, on average")
+	f.IntVar(&o.records, "records", sandbox.DefaultRecords, "how many records of each larger Salesforce object")
+	f.IntVar(&o.dailyRequests, "daily-requests", sandbox.DefaultDailyRequests, "how many requests the Salesforce org has in 24 hours")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
+	f.BoolVar(&o.fresh, "fresh", false, "let the newest Salesforce records be of now, not of a time that follows from the seed")
 	o.oauthFlags(cmd)
 	cmd.AddCommand(c.sandboxEnvCmd(&o))
 	return cmd
@@ -73,9 +85,16 @@ func (o *sandboxOptions) oauthFlags(cmd *cobra.Command) {
 func (o *sandboxOptions) options() (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
+		Spaces: o.spaces, Pages: orNone(o.pages),
+		Records: orNone(o.records), DailyRequests: o.dailyRequests,
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
+	if o.fresh {
+		opts.Until = time.Now()
+	}
 	switch {
+	case o.dailyRequests < 0:
+		return opts, usage("--daily-requests must not be below zero")
 	case o.tokenTTL < time.Second:
 		return opts, usage("--token-ttl must be at least 1s")
 	case o.reuseInterval < 0 || o.idle < 0:
@@ -94,9 +113,10 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 }
 
 func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
-	return &cobra.Command{
+	var center bool
+	cmd := &cobra.Command{
 		Use: "env", Short: "Print the variables that point ucf at the sandbox", Args: args(),
-		Example: "  eval \"$(ucf sandbox env)\"",
+		Example: "  eval \"$(ucf sandbox env)\"\n  eval \"$(ucf sandbox env --data-center)\"",
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkSandboxAddress(o.listen); err != nil {
 				return err
@@ -105,14 +125,20 @@ func (c *commandLine) sandboxEnvCmd(o *sandboxOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			lines := s.Env
+			if center {
+				lines = s.DataCenterEnv
+			}
 			var b strings.Builder
-			for _, kv := range s.Env("http://" + o.listen) {
+			for _, kv := range lines("http://" + o.listen) {
 				name, value, _ := strings.Cut(kv, "=")
 				fmt.Fprintf(&b, "export %s='%s'\n", name, value)
 			}
 			return c.write([]byte(b.String()))
 		},
 	}
+	cmd.Flags().BoolVar(&center, "data-center", false, "those of the sandbox's Jira and Confluence Data Center")
+	return cmd
 }
 
 func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
@@ -120,7 +146,7 @@ func (c *commandLine) sandbox(ctx context.Context, o sandboxOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := sandbox.New(opts)
+	s, err := sandbox.New(opts) //nolint:contextcheck // the handlers have the contexts of their requests
 	if err != nil {
 		return usage("%s", err.Error())
 	}

@@ -147,6 +147,38 @@ type ConnectorSetting struct {
 	ExtraDetails bool
 }
 
+// Budget is what is known of one rate limit of a provider's, over all tenants.
+type Budget struct {
+	Key       string // the provider's own key, such as "atlassian/CLIENT_ID"
+	Revision  int64
+	UpdatedAt time.Time
+	BudgetState
+}
+
+// BudgetState is a budget without what identifies it.
+type BudgetState struct {
+	// Points may be spent in the window from Start to End; Leased is what each tenant's processes took of them.
+	Points int64            `json:"points,omitempty"`
+	Start  time.Time        `json:"start,omitzero"`
+	End    time.Time        `json:"end,omitzero"`
+	Leased map[string]int64 `json:"leased,omitempty"`
+	// PausedUntil is when the provider takes requests again.
+	PausedUntil time.Time `json:"pausedUntil,omitzero"`
+	// Said is how much of a limit of its own a provider said is used, of how much, and when.
+	Said   int64     `json:"said,omitempty"`
+	SaidOf int64     `json:"saidOf,omitempty"`
+	SaidAt time.Time `json:"saidAt,omitzero"`
+}
+
+// Used returns what all tenants leased.
+func (b BudgetState) Used() int64 {
+	var sum int64
+	for _, n := range b.Leased {
+		sum += n
+	}
+	return sum
+}
+
 // AuditEntry says who did what to which record. Entries are only ever added.
 type AuditEntry struct {
 	ID         string // aud_…, ascending in time

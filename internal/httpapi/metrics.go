@@ -105,8 +105,45 @@ func (g grants) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// Budgets tells how much is used of providers' rate limits, for the first of them, and which take no requests for now.
+var (
+	budgetDesc = prometheus.NewDesc("ucf_rate_budget_used_ratio", "Used part of a provider's rate limit, from 0 to 1.", []string{"budget"}, nil)
+	pausedDesc = prometheus.NewDesc("ucf_rate_budget_paused_seconds", "Seconds until a provider takes requests again.", []string{"budget"}, nil)
+)
+
+// maxBudgets is how many budgets have metrics of their own.
+const maxBudgets = 50
+
+// budgets collects what the service tells of rate limits.
+type budgets struct{ api *api }
+
+// Describe implements [prometheus.Collector].
+func (budgets) Describe(ch chan<- *prometheus.Desc) { ch <- budgetDesc; ch <- pausedDesc }
+
+// Collect implements [prometheus.Collector].
+func (b budgets) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	list, err := b.api.Service.Budgets(ctx)
+	if err != nil {
+		b.api.Log.WarnContext(ctx, "the metrics of rate limits could not be read", "error", err)
+		return
+	}
+	for _, o := range list[:min(len(list), maxBudgets)] {
+		if o.Of > 0 {
+			ch <- prometheus.MustNewConstMetric(budgetDesc, prometheus.GaugeValue, float64(o.Used)/float64(o.Of), o.Key)
+		}
+		if o.PausedUntil != nil {
+			ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, time.Until(*o.PausedUntil).Seconds(), o.Key)
+		}
+	}
+}
+
 func (a *api) addMetrics() {
 	if a.Service != nil {
+		if err := a.Metrics.registry.Register(budgets{a}); err != nil {
+			a.Log.Warn("the metrics of rate limits are not shown", "error", err)
+		}
 		if err := a.Metrics.registry.Register(grants{a}); err != nil {
 			a.Log.Warn("the metrics of grants are not shown", "error", err)
 		}

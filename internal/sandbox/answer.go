@@ -72,7 +72,7 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, message st
 		writeGatewayError(w, status, message)
 	case within("/wiki/api/v2/"):
 		writeV2Error(w, status, dataCode(status), message)
-	case within("/wiki/"):
+	case within("/wiki/"), under(dcConfluencePrefix):
 		writeValue(w, status, map[string]any{"statusCode": status, "message": message})
 	default:
 		writeError(w, status, message)

@@ -1,179 +1,135 @@
 package sandbox
 
 import (
-	"cmp"
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// confluence is what a probe needs of the Confluence Cloud REST API of one site, after
-// https://developer.atlassian.com/cloud/confluence/rest/v2/ and, for who is connected, version 1. It is mounted at the
+// confluence is the Confluence Cloud REST API of one site, after
+// https://developer.atlassian.com/cloud/confluence/rest/v2/, and of version 1 what still exists. It is mounted at the
 // site and at the gateway.
 type confluence struct {
 	home   string // the site's path
 	people []account
-	spaces []space
+	world  *world
+	wiki   *wiki
 	pages  *pageTokens
+	faults *faultLayer
 	now    func() time.Time
 }
 
-// space is one space, as version 2 shows it.
-type space struct {
-	ID         string            `json:"id"`
-	Key        string            `json:"key"`
-	Name       string            `json:"name"`
-	Type       string            `json:"type"`
-	Status     string            `json:"status"`
-	AuthorID   string            `json:"authorId"`
-	OwnerID    string            `json:"spaceOwnerId"`
-	Alias      string            `json:"currentActiveAlias"`
-	CreatedAt  string            `json:"createdAt"`
-	HomepageID string            `json:"homepageId"`
-	Links      map[string]string `json:"_links"`
-}
-
-func newConfluence(w *world, home string, people []account, now func() time.Time) *confluence {
-	c := &confluence{home: home, people: people, pages: newPageTokens(w.seed), now: now}
-	kinds := []struct{ key, name, kind, status string }{
-		{"ENG", "Engineering", "global", "current"},
-		{"HR", "Menschen & Kultur", "global", "current"},
-		{"KB", "ナレッジベース", "knowledge_base", "current"},
-		{"~" + strings.ReplaceAll(people[0].id, ":", ""), people[0].name, "personal", "current"},
-		{"OLD", "Old <archive> \"2019\"", "global", "archived"},
+func newConfluence(o Options, w *world, home string, people []account, faults *faultLayer, now func() time.Time) *confluence {
+	return &confluence{
+		home: home, people: people, world: w, wiki: newWiki(o, w, newSpaces(o, w, people), now), pages: newPageTokens(w.seed),
+		faults: faults, now: now,
 	}
-	for i, k := range kinds {
-		chance := newRNG(w.seed, domainSpace, int64(i))
-		created := w.createdFrom + int64(chance.below(int(createdSpan.Milliseconds())))
-		id := 65_536 + int64(i)*32_768 + int64(chance.below(1_000))
-		c.spaces = append(c.spaces, space{
-			ID: strconv.FormatInt(id, 10), Key: k.key, Name: k.name, Type: k.kind, Status: k.status, Alias: k.key,
-			AuthorID: people[chance.below(len(people))].id, OwnerID: people[0].id,
-			CreatedAt:  time.UnixMilli(created).UTC().Format("2006-01-02T15:04:05.000Z"),
-			HomepageID: strconv.FormatInt(id+163, 10), Links: map[string]string{"webui": "/spaces/" + k.key},
-		})
-	}
-	return c
 }
 
 // Scopes of Confluence's operations, as those of Jira's.
 var (
-	currentUserScopes = [][]string{{"read:confluence-user"}, {"read:content-details:confluence"}}
-	spaceScopes       = [][]string{{"read:space:confluence"}}
+	currentUserScopes  = [][]string{{"read:confluence-user"}, {"read:content-details:confluence"}}
+	spaceScopes        = [][]string{{"read:space:confluence"}}
+	pageScopes         = [][]string{{"read:page:confluence"}}
+	noteScopes         = [][]string{{"read:comment:confluence"}}
+	writeNoteScopes    = [][]string{{"write:comment:confluence"}}
+	userBulkScopes     = [][]string{{"read:user:confluence"}}
+	searchWikiScopes   = [][]string{{"search:confluence"}, {"read:content-details:confluence"}}
+	removedWikiScopes  = [][]string{{"read:confluence-content.all"}, {"read:content-details:confluence"}, {"read:page:confluence"}}
+	goneSpaceScopes    = [][]string{{"read:confluence-space.summary"}, {"read:space-details:confluence"}, {"read:space:confluence"}}
+	confluenceUserPath = "/rest/api/user"
 )
+
+// wikiRequest is a request that was let in.
+type wikiRequest struct {
+	*http.Request
+	base   string // the address of the API as this client wrote it, without /wiki
+	caller int    // of the people who consent
+}
+
+// site is the address of the site, which is another one than that of the gateway.
+func (c *confluence) site(r *wikiRequest) string { return hostOf(r.Request) + c.home + "/wiki" }
+
+// pen starts writing for one request.
+func (c *confluence) pen(r *wikiRequest) *pen {
+	home := string(appendEscaped(nil, hostOf(r.Request)+c.home))
+	return &pen{world: c.world, base: home, home: home}
+}
+
+type wikiOperation func(w http.ResponseWriter, r *wikiRequest)
 
 // mount registers the API below a path, behind a door.
 func (c *confluence) mount(r *router, door door, prefix string) {
-	get := func(path string, scopes [][]string, h func(w http.ResponseWriter, r *http.Request, base string, caller int)) {
-		r.handle(prefix+"/wiki"+path, map[string]http.HandlerFunc{http.MethodGet: func(w http.ResponseWriter, r *http.Request) {
+	enter := func(scopes [][]string, op wikiOperation) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
 			if caller, ok := door.enter(w, r, permission{scopes: scopes}); ok {
-				h(w, r, hostOf(r)+prefix, caller)
+				op(w, &wikiRequest{Request: r, base: hostOf(r) + prefix, caller: caller})
 			}
-		}})
+		}
 	}
-	get("/rest/api/user/current", currentUserScopes, c.currentUser)
+	on := func(method, path string, scopes [][]string, op wikiOperation) {
+		r.handle(prefix+"/wiki"+path, map[string]http.HandlerFunc{method: enter(scopes, op)})
+	}
+	get := func(path string, scopes [][]string, op wikiOperation) { on(http.MethodGet, path, scopes, op) }
 	get("/api/v2/spaces", spaceScopes, c.listSpaces)
-}
-
-func (c *confluence) currentUser(w http.ResponseWriter, r *http.Request, base string, caller int) {
-	picture := map[string]any{"path": "/wiki/aa-avatar/0", "width": 48, "height": 48, "isDefault": true}
-	links := map[string]string{"base": hostOf(r) + c.home + "/wiki", "context": "/wiki", "self": base + "/wiki/rest/api/user"}
-	if isAnonymous(r) {
-		writeValue(w, http.StatusOK, map[string]any{
-			"type": "anonymous", "displayName": "Anonymous", "publicName": "Anonymous", "profilePicture": picture, "_links": links,
-		})
-		return
+	get("/api/v2/spaces/{id}", spaceScopes, c.showSpace)
+	for _, kind := range []string{kindPage, kindBlog} {
+		path := "/api/v2/" + kind + "s"
+		get(path, pageScopes, c.contents(kind))
+		get("/api/v2/spaces/{id}/"+kind+"s", pageScopes, c.contentsOfSpace(kind))
+		get(path+"/{id}", pageScopes, c.showContent(kind))
+		get(path+"/{id}/footer-comments", noteScopes, c.commentsOfContent(kind, false))
+		get(path+"/{id}/inline-comments", noteScopes, c.commentsOfContent(kind, true))
 	}
-	who := c.people[caller]
-	links["self"] += "?accountId=" + url.QueryEscape(who.id)
-	writeValue(w, http.StatusOK, map[string]any{
-		"type": "known", "accountId": who.id, "accountType": who.kind, "email": who.email, "publicName": who.name,
-		"displayName": who.name, "timeZone": who.zone, "profilePicture": picture, "isExternalCollaborator": false, "isGuest": false,
-		"_expandable": map[string]string{"operations": "", "personalSpace": ""}, "_links": links,
+	get("/api/v2/pages/{id}/children", pageScopes, c.childPages)
+	r.handle(prefix+"/wiki/api/v2/footer-comments", map[string]http.HandlerFunc{
+		http.MethodGet: enter(noteScopes, c.comments(false)), http.MethodPost: enter(writeNoteScopes, c.addComment),
 	})
+	get("/api/v2/inline-comments", noteScopes, c.comments(true))
+	for path, inline := range map[string]bool{"/api/v2/footer-comments": false, "/api/v2/inline-comments": true} {
+		get(path+"/{id}", noteScopes, c.showComment(inline))
+		get(path+"/{id}/children", noteScopes, c.childComments(inline))
+	}
+	on(http.MethodPost, "/api/v2/users-bulk", userBulkScopes, c.usersBulk)
+	c.mountFirst(get)
 }
 
-// Sizes of a page of spaces.
-const (
-	spacesPerPage = 25
-	spacesPageCap = 250
-)
-
-func (c *confluence) listSpaces(w http.ResponseWriter, r *http.Request, _ string, _ int) {
-	query := r.URL.Query()
-	size, err := intParam(query, "limit", spacesPerPage)
-	if err != nil || size < 1 || size > spacesPageCap {
-		writeV2Error(w, http.StatusBadRequest, "INVALID_REQUEST_PARAMETER", "limit must be 1 to 250")
-		return
-	}
-	found, err := c.selectSpaces(r, query)
-	if err != nil {
-		writeV2Error(w, http.StatusBadRequest, "INVALID_REQUEST_PARAMETER", err.Error())
-		return
-	}
-	query.Del("limit")
-	cursor := query.Get("cursor")
-	query.Del("cursor")
-	asked, from := query.Encode(), 0
-	if cursor != "" {
-		at, ok := c.pages.open(cursor, asked, c.now())
-		if !ok {
-			writeV2Error(w, http.StatusBadRequest, "INVALID_REQUEST_PARAMETER", "cursor is not valid")
-			return
-		}
-		from = min(int(at.position), len(found))
-	}
-	until := min(from+size, len(found))
-	base := hostOf(r) + c.home + "/wiki"
-	links := map[string]string{"base": base}
-	header := "<" + base + `>; rel="base"`
-	if until < len(found) {
-		query.Set("limit", strconv.Itoa(size))
-		query.Set("cursor", c.pages.seal(place{position: int64(until), issued: c.now()}, asked))
-		links["next"] = "/wiki/api/v2/spaces?" + query.Encode()
-		header = "<" + links["next"] + `>; rel="next", ` + header
-	}
-	w.Header().Set("Link", header)
-	writeValue(w, http.StatusOK, map[string]any{"results": found[from:until], "_links": links})
+// mountFirst registers what is left of version 1.
+func (c *confluence) mountFirst(get func(path string, scopes [][]string, op wikiOperation)) {
+	get(confluenceUserPath+"/current", currentUserScopes, c.currentUser)
+	get(confluenceUserPath, currentUserScopes, c.showUser)
+	get(confluenceUserPath+"/bulk", currentUserScopes, c.firstUsersBulk)
+	get("/rest/api/search", searchWikiScopes, c.searchAll)
+	get("/rest/api/content/search", searchWikiScopes, c.searchContent)
+	get("/rest/api/content", removedWikiScopes, goneFirst)
+	get("/rest/api/content/{id}", removedWikiScopes, goneFirst)
+	get("/rest/api/content/{id}/child/comment", removedWikiScopes, goneFirst)
+	get("/rest/api/space", goneSpaceScopes, goneFirst)
+	get("/rest/api/space/{key}", goneSpaceScopes, goneFirst)
 }
 
-// selectSpaces returns the spaces that the query asks for, in its order.
-func (c *confluence) selectSpaces(r *http.Request, query url.Values) ([]space, error) {
-	if isAnonymous(r) {
-		return []space{}, nil
-	}
-	field, descending := strings.CutPrefix(cmp.Or(query.Get("sort"), "id"), "-")
-	by := map[string]func(s space) string{
-		"id":   func(s space) string { return fmt.Sprintf("%20s", s.ID) },
-		"key":  func(s space) string { return s.Key },
-		"name": func(s space) string { return s.Name },
-	}[field]
-	if by == nil {
-		return nil, refusal("sort must be id, key or name, or one of them with a hyphen in front")
-	}
-	wanted := func(name, value string) bool {
-		set := commaSet(query[name])
-		return len(set) == 0 || set[value]
-	}
-	found := slices.DeleteFunc(slices.Clone(c.spaces), func(s space) bool {
-		return !wanted("ids", s.ID) || !wanted("keys", s.Key) || !wanted("type", s.Type) || !wanted("status", s.Status)
-	})
-	slices.SortFunc(found, func(a, b space) int {
-		if descending {
-			a, b = b, a
-		}
-		return strings.Compare(by(a), by(b))
-	})
-	return found, nil
+// goneFirst is what Atlassian took away from version 1.
+func goneFirst(w http.ResponseWriter, _ *wikiRequest) {
+	writeFirstError(w, http.StatusGone, "This deprecated endpoint has been removed.")
 }
+
+// writeFirstError answers as version 1 of the API does.
+func writeFirstError(w http.ResponseWriter, status int, message string) {
+	writeValue(w, status, map[string]any{"statusCode": status, "message": message})
+}
+
+const badParameter = "INVALID_REQUEST_PARAMETER"
 
 // writeV2Error answers as version 2 of the API does.
 func writeV2Error(w http.ResponseWriter, status int, code, title string) {
 	writeValue(w, status, map[string]any{
 		"errors": []map[string]any{{"status": status, "code": code, "title": title, "detail": nil}},
 	})
+}
+
+func refuseParameter(w http.ResponseWriter, err error) {
+	writeV2Error(w, http.StatusBadRequest, badParameter, err.Error())
+}
+
+func writeMissing(w http.ResponseWriter, what, id string) {
+	writeV2Error(w, http.StatusNotFound, "NOT_FOUND", "Could not find "+what+" with id "+id+", or you do not have permission to view it.")
 }

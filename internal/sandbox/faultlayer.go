@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -59,6 +60,11 @@ func (l *faultLayer) hits(kind faultKind, r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// faulty reports whether there is a fault of one of those kinds.
+func (l *faultLayer) faulty(kinds ...faultKind) bool {
+	return slices.ContainsFunc(l.faults, func(f *armedFault) bool { return slices.Contains(kinds, f.kind) })
 }
 
 func (l *faultLayer) wrap(next http.Handler) http.Handler {
@@ -145,13 +151,21 @@ func (f *Fault) refuse(w http.ResponseWriter, r *http.Request) {
 		header.Set("X-RateLimit-Remaining", "0")
 		header.Set("X-RateLimit-NearLimit", "true")
 		header.Set("X-RateLimit-Reset", reset.Format("2006-01-02T15:04Z"))
-		header.Set("RateLimit-Reason", f.reason)
+		header.Set("RateLimit-Reason", f.reasonAt(r.URL.Path))
 	}
 	if f.status == http.StatusBadGateway || f.status == http.StatusGatewayTimeout {
 		writeHTML(w, f.status, gatewayPage)
 		return
 	}
 	writeFailure(w, r, f.status, statusMessage(f.status))
+}
+
+// reasonAt is the reason of a 429, which Confluence names after itself.
+func (f *Fault) reasonAt(path string) string {
+	if f.reason == defaultReason && strings.Contains(path, "/wiki/") {
+		return "confluence-quota-tenant-based"
+	}
+	return f.reason
 }
 
 func statusMessage(status int) string {

@@ -2,9 +2,12 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -199,7 +202,7 @@ func TestGatewayKnowsTheAccount(t *testing.T) {
 
 // The scopes that open an operation are those of Atlassian's documents: each set suffices, none less does.
 func TestScopesAreTheDocuments(t *testing.T) {
-	jira := jiraSpec(t)
+	jira, first, second := jiraSpec(t), confluenceSpec(t, 1), confluenceSpec(t, 2)
 	cases := []struct {
 		spec    *openapi3.T
 		product string
@@ -212,13 +215,36 @@ func TestScopesAreTheDocuments(t *testing.T) {
 		{jira, "jira", "/rest/api/3/search/jql", searchScopes},
 		{jira, "jira", "/rest/api/3/issue/{issueIdOrKey}", issueScopes},
 		{jira, "jira", "/rest/api/3/issue/{issueIdOrKey}/comment", commentScopes},
-		{confluenceSpec(t, 1), "confluence", "/wiki/rest/api/user/current", currentUserScopes},
-		{confluenceSpec(t, 2), "confluence", "/spaces", spaceScopes},
+		{jira, "jira", "/rest/api/3/issue/{issueIdOrKey}/changelog", changelogScopes},
+		{jira, "jira", "/rest/api/3/issue/{issueIdOrKey}/worklog", worklogScopes},
+		{jira, "jira", "/rest/api/3/field", fieldScopes},
+		{jira, "jira", "/rest/api/3/project", projectScopes},
+		{jira, "jira", "POST /rest/api/3/issue/{issueIdOrKey}/comment", writeCommentScopes},
+		{jira, "jira", "POST /rest/api/3/search/approximate-count", countScopes},
+		{jira, "jira", "POST /rest/api/3/jql/parse", parseScopes},
+		{jira, "jira", "POST /rest/api/3/issue/bulkfetch", issueScopes},
+		{first, "confluence", "/wiki/rest/api/user/current", currentUserScopes},
+		{first, "confluence", "/wiki/rest/api/user", currentUserScopes},
+		{first, "confluence", "/wiki/rest/api/user/bulk", currentUserScopes},
+		{first, "confluence", "/wiki/rest/api/search", searchWikiScopes},
+		{first, "confluence", "/wiki/rest/api/content/search", searchWikiScopes},
+		{second, "confluence", "/spaces", spaceScopes},
+		{second, "confluence", "/pages", pageScopes},
+		{second, "confluence", "/blogposts", pageScopes},
+		{second, "confluence", "/pages/{id}/children", pageScopes},
+		{second, "confluence", "/footer-comments", noteScopes},
+		{second, "confluence", "/inline-comments", noteScopes},
+		{second, "confluence", "POST /footer-comments", writeNoteScopes},
+		{second, "confluence", "POST /users-bulk", userBulkScopes},
 	}
 	for _, c := range cases {
 		t.Run(c.path, func(t *testing.T) {
 			var want [][]string
-			list, _ := c.spec.Paths.Value(c.path).Get.Extensions["x-atlassian-oauth2-scopes"].([]any)
+			method, template := http.MethodGet, c.path
+			if post, is := strings.CutPrefix(c.path, "POST "); is {
+				method, template = http.MethodPost, post
+			}
+			list, _ := c.spec.Paths.Value(template).GetOperation(method).Extensions["x-atlassian-oauth2-scopes"].([]any)
 			for _, one := range list {
 				var set []string
 				scopes, _ := one.(map[string]any)["scopes"].([]any)
@@ -233,20 +259,48 @@ func TestScopesAreTheDocuments(t *testing.T) {
 				t.Errorf("got %q, want %q", c.sets, want)
 			}
 			b := serveOAuth(t, Options{})
-			path := map[string]string{"/spaces": "/wiki/api/v2/spaces", "/rest/api/3/search/jql": "/rest/api/3/search/jql?jql=project%3DPAY"}[c.path]
-			if path == "" {
-				path = strings.ReplaceAll(c.path, "{issueIdOrKey}", "PAY-1")
+			path := template
+			if c.spec == second {
+				path = "/wiki/api/v2" + template
 			}
-			check := func(scopes []string, status int) {
+			path = strings.NewReplacer("{issueIdOrKey}", "PAY-1", "{id}", strconv.Itoa(firstContentID)).Replace(path)
+			path += map[string]string{
+				"/rest/api/3/search/jql": "?jql=project%3DPAY", "/wiki/rest/api/search": "?cql=type%3Dpage", "/wiki/rest/api/content/search": "?cql=type%3Dpage",
+				"/wiki/rest/api/user": "?accountId=" + url.QueryEscape(accountID(DefaultSeed, 1)), "/wiki/rest/api/user/bulk": "?accountId=x",
+			}[template]
+			check := func(scopes []string, refused bool) {
 				token := b.connect(atlassianFlow, "scope", strings.Join(scopes, " ")).text(t, "access_token")
-				if got := b.get("/api/ex/"+c.product+"/"+cloudID(DefaultSeed)+path, token); got.status != status {
-					t.Errorf("%q: got %d, want %d: %s", scopes, got.status, status, got.body)
+				got := b.send(method, "/api/ex/"+c.product+"/"+cloudID(DefaultSeed)+path, map[string]string{"Authorization": "Bearer " + token}, "{}")
+				// What is posted is nothing, so that 400 or 404 is the answer to a token that suffices.
+				if (got.status == http.StatusUnauthorized) != refused || (method == http.MethodGet && !refused && got.status != http.StatusOK) {
+					t.Errorf("%q: got %d, want it refused: %v: %s", scopes, got.status, refused, got.body)
 				}
 			}
 			for _, set := range c.sets {
-				check(set, http.StatusOK)
-				check(append(slices.Clone(set[1:]), "read:me"), http.StatusUnauthorized)
+				check(set, false)
+				check(append(slices.Clone(set[1:]), "read:me"), true)
 			}
 		})
+	}
+}
+
+// An API token with scopes is good at the gateway alone, and one without at the site alone.
+func TestScopedTokens(t *testing.T) {
+	b := serveOAuth(t, Options{})
+	id := b.send(http.MethodGet, "/acme/_edge/tenant_info", nil, "").text(t, "cloudId")
+	for path, good := range map[string]string{
+		"/api/ex/jira/" + id + "/rest/api/3/myself": DefaultScopedToken, "/api/ex/confluence/" + id + "/wiki/api/v2/spaces": DefaultScopedToken,
+		"/acme/rest/api/3/myself": DefaultToken, "/acme/wiki/api/v2/spaces": DefaultToken,
+	} {
+		for _, token := range []string{DefaultScopedToken, DefaultToken, "wrong"} {
+			want := http.StatusUnauthorized
+			if token == good {
+				want = http.StatusOK
+			}
+			basic := base64.StdEncoding.EncodeToString([]byte(DefaultEmail + ":" + token))
+			if got := b.send(http.MethodGet, path, map[string]string{"Authorization": "Basic " + basic}, ""); got.status != want {
+				t.Errorf("%s with %s: %d %s", path, token, got.status, got.body)
+			}
+		}
 	}
 }

@@ -15,6 +15,12 @@ const (
 	domainSite
 	domainSpace
 	domainOrg
+	domainContent
+	domainModified
+	domainNote
+	domainStorage
+	domainHistory
+	domainWorklog
 )
 
 // newRNG starts the stream of the thing numbered index within domain.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ type fieldTable struct {
 }
 
 func newFieldTable() *fieldTable {
-	t := &fieldTable{all: append(systemFields(), customFields()...), byID: map[string]int{}}
+	t := &fieldTable{all: slices.Concat(systemFields(), customFields(), archiveFields()), byID: map[string]int{}}
 	for i, f := range t.all {
 		t.byID[f.id] = i
 	}

@@ -66,6 +66,30 @@ var (
 			"read:avatar:jira", "read:issue:jira", "read:status:jira", "read:user:jira", "read:field-configuration:jira",
 		},
 	}
+	countScopes = [][]string{
+		{"read:jira-work"},
+		{"read:issue-details:jira", "read:field.default-value:jira", "read:field.option:jira", "read:field:jira", "read:group:jira"},
+	}
+	parseScopes = [][]string{{"read:jira-work"}, {"read:field:jira", "validate:jql:jira", "read:jql:jira"}}
+	fieldScopes = [][]string{
+		{"read:jira-work"},
+		{"read:field:jira", "read:avatar:jira", "read:project-category:jira", "read:project:jira", "read:field-configuration:jira"},
+	}
+	changelogScopes = [][]string{{"read:jira-work"}, {"read:issue-meta:jira", "read:avatar:jira", "read:issue.changelog:jira"}}
+	worklogScopes   = [][]string{
+		{"read:jira-work"},
+		{
+			"read:group:jira", "read:issue-worklog:jira", "read:issue-worklog.property:jira", "read:project-role:jira", "read:user:jira",
+			"read:avatar:jira",
+		},
+	}
+	writeCommentScopes = [][]string{
+		{"write:jira-work"},
+		{
+			"read:comment:jira", "read:comment.property:jira", "read:group:jira", "read:project:jira", "read:project-role:jira",
+			"read:user:jira", "write:comment:jira", "read:avatar:jira",
+		},
+	}
 	commentScopes = [][]string{
 		{"read:jira-work"},
 		{
@@ -86,25 +110,43 @@ func (j *jira) mount(r *router, door door, prefix string) {
 		at.prefix, at.door = prefix, door
 		people[i] = &at
 	}
+	enter := func(need permission, op jiraOperation) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if caller, ok := door.enter(w, r, need); ok {
+				op(people[caller], w, r)
+			}
+		}
+	}
 	handle := func(path string, need permission, op jiraOperation, methods ...string) {
 		handlers := map[string]http.HandlerFunc{}
 		for _, method := range methods {
-			handlers[method] = func(w http.ResponseWriter, r *http.Request) {
-				if caller, ok := door.enter(w, r, need); ok {
-					op(people[caller], w, r)
-				}
-			}
+			handlers[method] = enter(need, op)
 		}
 		r.handle(prefix+"/rest/api/3"+path, handlers)
 	}
 	handle("/serverInfo", noScope, (*jira).serverInfo, http.MethodGet)
 	handle("/myself", permission{scopes: userScopes}, (*jira).myself, http.MethodGet)
+	handle("/project", permission{scopes: projectScopes}, (*jira).listProjects, http.MethodGet)
 	handle("/project/search", permission{scopes: projectScopes}, (*jira).searchProjects, http.MethodGet)
 	handle("/project/{idOrKey}", permission{scopes: projectScopes}, (*jira).showProject, http.MethodGet)
 	handle("/search/jql", permission{scopes: searchScopes}, (*jira).search, http.MethodGet, http.MethodPost)
 	handle("/search", permission{scopes: searchScopes}, (*jira).removed, http.MethodGet, http.MethodPost)
 	handle("/issue/{idOrKey}", permission{scopes: issueScopes}, (*jira).showIssue, http.MethodGet)
-	handle("/issue/{idOrKey}/comment", permission{scopes: commentScopes}, (*jira).listComments, http.MethodGet)
+	r.handle(prefix+"/rest/api/3/issue/{idOrKey}/comment", map[string]http.HandlerFunc{
+		http.MethodGet:  enter(permission{scopes: commentScopes}, (*jira).listComments),
+		http.MethodPost: enter(permission{scopes: writeCommentScopes}, (*jira).addComment),
+	})
+	// Version 2 takes texts; the sandbox has no more of it on the Cloud.
+	r.handle(prefix+"/rest/api/2/issue/{idOrKey}/comment", map[string]http.HandlerFunc{
+		http.MethodPost: enter(permission{scopes: writeCommentScopes}, (*jira).addText),
+	})
+	handle("/issue/{idOrKey}/comment/{id}", permission{scopes: commentScopes}, (*jira).showComment, http.MethodGet)
+	handle("/issue/{idOrKey}/changelog", permission{scopes: changelogScopes}, (*jira).listChangelog, http.MethodGet)
+	handle("/issue/{idOrKey}/worklog", permission{scopes: worklogScopes}, (*jira).listWorklogs, http.MethodGet)
+	handle("/issue/bulkfetch", permission{scopes: issueScopes}, (*jira).bulkFetch, http.MethodPost)
+	handle("/search/approximate-count", permission{scopes: countScopes}, (*jira).countIssues, http.MethodPost)
+	handle("/jql/parse", permission{scopes: parseScopes}, (*jira).parseQueries, http.MethodPost)
+	handle("/field", permission{scopes: fieldScopes}, (*jira).listFields, http.MethodGet)
 }
 
 // base is the address of the API as this client wrote it, without /rest/api/3.

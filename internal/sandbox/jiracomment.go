@@ -68,6 +68,12 @@ func (p *pen) comments(b []byte, page commentPage) []byte {
 
 // comment writes the k-th comment of an issue with that many. It leaves the pen's stream elsewhere.
 func (p *pen) comment(b []byte, ref issueRef, k, of int) []byte {
+	if made := p.baseComments(ref); k >= made {
+		s, _ := p.state(ref)
+		return p.posted(b, ref, s.comments[k-made])
+	} else if of > made {
+		of = made
+	}
 	id := p.commentID(ref, k)
 	p.rng = newRNG(p.seed, domainComment, id)
 	b = p.appendSelf(append(b, '{'), ref)
@@ -86,7 +92,7 @@ func (p *pen) comment(b []byte, ref issueRef, k, of int) []byte {
 	created := p.commentTime(ref, k, of)
 	updated := created
 	if p.rng.oneIn(4) {
-		updated = (created + p.updated(ref)) / 2
+		updated = (created + p.baseUpdated(ref)) / 2
 	}
 	b = append(b, `,"created":`...)
 	b = p.appendTime(b, created)
@@ -95,5 +101,22 @@ func (p *pen) comment(b []byte, ref issueRef, k, of int) []byte {
 	if p.rng.oneIn(8) {
 		b = append(b, `,"visibility":{"type":"role","value":"Administrators","identifier":"Administrators"}`...)
 	}
+	return append(b, `,"jsdPublic":true}`...)
+}
+
+// posted writes a comment that a client made.
+func (p *pen) posted(b []byte, ref issueRef, c postedComment) []byte {
+	b = p.appendSelf(append(b, '{'), ref)
+	b = appendInt(b, `/comment/`, c.id)
+	b = append(b, `","id":`...)
+	b = appendID(b, c.id)
+	b = append(b, `,"author":`...)
+	b = p.fill(b, p.accounts[c.author].user)
+	b = append(b, `,"updateAuthor":`...)
+	b = p.fill(b, p.accounts[c.author].user)
+	b = append(b, `,"body":`+c.body+`,"created":`...)
+	b = p.appendTime(b, c.at)
+	b = append(b, `,"updated":`...)
+	b = p.appendTime(b, c.at)
 	return append(b, `,"jsdPublic":true}`...)
 }

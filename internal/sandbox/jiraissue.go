@@ -15,7 +15,13 @@ func (j *jira) showIssue(w http.ResponseWriter, r *http.Request) {
 	expand := commaSet(query["expand"])
 	p := j.pen(r)
 	answerJSON(w, func(b []byte) []byte {
-		b = p.issue(b, ref, set)
-		return append(p.fields.expand(b[:len(b)-1], set, expand), '}')
+		b = p.fields.expand(trimBrace(p.issue(b, ref, set)), set, expand)
+		if expand["changelog"] {
+			b = p.expandChangelog(b, ref)
+		}
+		return append(b, '}')
 	})
 }
+
+// trimBrace opens an object again.
+func trimBrace(b []byte) []byte { return b[:len(b)-1] }

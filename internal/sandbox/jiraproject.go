@@ -83,7 +83,7 @@ func (p *pen) projectFull(b []byte, project int, expand map[string]bool) []byte 
 }
 
 func (p *pen) insight(b []byte, project int) []byte {
-	b = appendInt(b, `,"insight":{"totalIssueCount":`, p.count(project))
+	b = appendInt(b, `,"insight":{"totalIssueCount":`, p.visible(project))
 	if last, ok := p.lastUpdate(project); ok {
 		b = append(b, `,"lastIssueUpdateTime":`...)
 		b = p.appendTime(b, last)
@@ -103,6 +103,26 @@ func (j *jira) showProject(w http.ResponseWriter, r *http.Request) {
 	expand["description"], expand["lead"] = true, true
 	p := j.pen(r)
 	answerJSON(w, func(b []byte) []byte { return p.projectFull(b, project, expand) })
+}
+
+// listProjects answers /project, which has no pages.
+func (j *jira) listProjects(w http.ResponseWriter, r *http.Request) {
+	all := j.world.keyOrder
+	if isAnonymous(r) {
+		all = nil
+	}
+	expand := commaSet(r.URL.Query()["expand"])
+	p := j.pen(r)
+	answerJSON(w, func(b []byte) []byte {
+		b = append(b, '[')
+		for i, project := range all {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = p.projectFull(b, project, expand)
+		}
+		return append(b, ']')
+	})
 }
 
 func (j *jira) searchProjects(w http.ResponseWriter, r *http.Request) {
@@ -218,7 +238,7 @@ func (j *jira) sortProjects(found []int, orderBy string) error {
 	case "name":
 		compare = func(a, b int) int { return strings.Compare(j.world.projectName(a), j.world.projectName(b)) }
 	case "issueCount":
-		compare = func(a, b int) int { return cmp.Compare(j.world.count(a), j.world.count(b)) }
+		compare = func(a, b int) int { return cmp.Compare(j.world.visible(a), j.world.visible(b)) }
 	case "lastIssueUpdatedDate":
 		compare = func(a, b int) int {
 			x, _ := j.world.lastUpdate(a)

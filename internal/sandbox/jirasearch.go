@@ -59,6 +59,9 @@ func (j *jira) search(w http.ResponseWriter, r *http.Request) {
 				b = append(b, ',')
 			}
 			b = p.issue(b, ref, page.fields)
+			if expand["changelog"] {
+				b = append(p.expandChangelog(trimBrace(b), ref), '}')
+			}
 		}
 		b = append(b, ']')
 		b = p.fields.expand(b, page.fields, expand)
@@ -129,7 +132,7 @@ func (j *jira) findPage(r *http.Request, request *searchRequest) (foundPage, err
 	if err != nil {
 		return foundPage{}, err
 	}
-	at := place{position: pl.start()}
+	at := place{planPlace: pl.start()}
 	if request.NextPageToken != "" {
 		known, ok := j.pages.open(request.NextPageToken, request.JQL, now)
 		if !ok || j.faults.hits(faultExpireToken, r) {
@@ -152,10 +155,10 @@ func (j *jira) turnPage(r *http.Request, request *searchRequest, pl *plan, at pl
 	if j.faults.hits(faultRepeatToken, r) {
 		page.next = cmp.Or(request.NextPageToken, j.pages.seal(at, request.JQL))
 	}
-	issues, position, more := pl.page(r.Context(), &pen{world: j.world}, at.position, page.fields.pageSize(request.MaxResults))
+	issues, position, more := pl.page(r.Context(), &pen{world: j.world}, at.planPlace, page.fields.pageSize(request.MaxResults))
 	page.issues = issues
 	if more && page.next == "" {
-		page.next = j.pages.seal(place{position: position, issued: at.issued}, request.JQL)
+		page.next = j.pages.seal(place{planPlace: position, issued: at.issued}, request.JQL)
 	}
 	return page
 }

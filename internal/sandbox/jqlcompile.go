@@ -148,7 +148,7 @@ func (c *jqlCompiler) projectClause(clause *clauseNode) (predicate, error) {
 		return nil, err
 	}
 	named, err := c.projectsOf(clause)
-	return func(_ *pen, ref issueRef) bool { return named[ref.project] != negated }, err
+	return func(_ *pen, ref issueRef) bool { return named[c.world.projectOf(ref)] != negated }, err
 }
 
 // issuesOf returns the issues that a key or id clause names. Jira refuses the whole query when one does not exist.
@@ -175,9 +175,9 @@ func (c *jqlCompiler) issueClause(clause *clauseNode) (predicate, error) {
 	switch clause.operator {
 	case "<", "<=", ">", ">=":
 		bound := named[0]
-		accepted := intervalOf(clause.operator, bound.row)
+		accepted := intervalOf(clause.operator, c.world.rowOf(bound))
 		return func(_ *pen, ref issueRef) bool {
-			return ref.project == bound.project && accepted.contains(ref.row)
+			return c.world.projectOf(ref) == c.world.projectOf(bound) && accepted.contains(c.world.rowOf(ref))
 		}, nil
 	}
 	negated, err := membership(clause)

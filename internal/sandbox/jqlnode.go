@@ -26,8 +26,9 @@ func (*clauseNode) isJQL() {}
 type jqlValue struct {
 	text     string
 	quoted   bool
-	function bool // text is the name of a function without arguments
-	empty    bool // EMPTY or NULL
+	function bool   // text is the name of a function
+	argument string // of the function, in CQL
+	empty    bool   // EMPTY or NULL
 }
 
 // jqlSort is one field of ORDER BY.

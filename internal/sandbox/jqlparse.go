@@ -13,11 +13,16 @@ const (
 // https://support.atlassian.com/jira-software-cloud/docs/use-advanced-search-with-jira-query-language-jql/.
 // An error is a refusal.
 func parseJQL(query string) (*jqlQuery, error) {
+	return parseQuery(query, &jqlParser{})
+}
+
+// parseQuery reads a query with a parser that is set for its language.
+func parseQuery(query string, p *jqlParser) (*jqlQuery, error) {
 	tokens, err := lexJQL(query)
 	if err != nil {
 		return nil, err
 	}
-	p := &jqlParser{query: query, tokens: tokens}
+	p.query, p.tokens = query, tokens
 	parsed := &jqlQuery{}
 	if !p.atEnd() && !p.peekWord("order") {
 		if parsed.where, err = p.parseOr(0); err != nil {
@@ -40,6 +45,7 @@ type jqlParser struct {
 	query  string
 	tokens []jqlToken
 	next   int
+	cql    bool // functions take an argument, as now("-4w") does
 }
 
 func (p *jqlParser) peek() jqlToken { return p.tokens[p.next] }
@@ -231,10 +237,15 @@ func (p *jqlParser) parseOperand() ([]jqlValue, error) {
 	if !p.takeSign("(") {
 		return []jqlValue{{text: token.text}}, nil
 	}
+	argument := ""
+	if p.cql && p.peek().kind == tokenString {
+		argument = p.peek().text
+		p.skip()
+	}
 	if !p.takeSign(")") {
 		return nil, p.expected("')' since the function '" + token.text + "' takes no arguments here")
 	}
-	return []jqlValue{{text: token.text, function: true}}, nil
+	return []jqlValue{{text: token.text, function: true, argument: argument}}, nil
 }
 
 func (p *jqlParser) parseOrder() ([]jqlSort, error) {

@@ -163,9 +163,9 @@ func TestMillionIssues(t *testing.T) {
 	t.Run("a deep page looks at its issues only", func(t *testing.T) {
 		w := testWorld(Options{Issues: 1_000_000, Projects: 3})
 		pl := planOf(t, w, "project = OPS ORDER BY updated, id")
-		found, next, more := pl.page(t.Context(), &pen{world: w}, 300_000, 100)
-		if len(found) != 100 || next != 300_100 || !more {
-			t.Errorf("got %d issues, next %d, more %v", len(found), next, more)
+		found, next, more := pl.page(t.Context(), &pen{world: w}, planPlace{position: 300_000}, 100)
+		if len(found) != 100 || next.position != 300_100 || !more {
+			t.Errorf("got %d issues, next %+v, more %v", len(found), next, more)
 		}
 	})
 }

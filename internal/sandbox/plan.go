@@ -61,23 +61,34 @@ func sortKeyOf(by jqlSort) (sortKey, error) {
 
 // compare is the order itself. The arithmetic of plan gives the same without looking at more than a page.
 func (o ordering) compare(w *world, a, b issueRef) int {
-	if o.by == sortByUpdated && w.updated(a) == w.updated(b) {
+	return o.compareAt(w, timed{a, w.updated(a)}, timed{b, w.updated(b)})
+}
+
+// timed is an issue and when it was updated.
+type timed struct {
+	ref     issueRef
+	updated int64
+}
+
+func (o ordering) compareAt(w *world, a, b timed) int {
+	if o.by == sortByUpdated && a.updated == b.updated {
 		tie := ordering{by: sortByID, descending: o.tiesDescending}
 		if o.tieByKey {
 			tie.by = sortByKey
 		}
-		return tie.compare(w, a, b)
+		return tie.compareAt(w, a, b)
 	}
 	if o.descending {
 		a, b = b, a
 	}
 	switch o.by {
 	case sortByUpdated:
-		return cmp.Compare(w.updated(a), w.updated(b))
+		return cmp.Compare(a.updated, b.updated)
 	case sortByKey:
-		return cmp.Or(strings.Compare(w.keys[a.project], w.keys[b.project]), cmp.Compare(a.row, b.row))
+		return cmp.Or(
+			strings.Compare(w.keys[w.projectOf(a.ref)], w.keys[w.projectOf(b.ref)]), cmp.Compare(w.rowOf(a.ref), w.rowOf(b.ref)))
 	default:
-		return cmp.Compare(w.index(a), w.index(b))
+		return cmp.Compare(w.index(a.ref), w.index(b.ref))
 	}
 }
 
@@ -91,6 +102,7 @@ type plan struct {
 	picks       []issueRef // the candidates in order when the query names them; nil when it does not
 	from, until int64
 	filter      predicate // nil accepts all
+	whole       predicate // the query, for issues that were changed; nil refuses them all
 }
 
 // total is the number of issues in the plan's projects.
@@ -166,30 +178,86 @@ func (pl *plan) narrow(accepted interval, value func(issueRef) int64) {
 // token, which the real search does as well.
 const scanBudget = 20_000
 
-// start is the position of the first result.
-func (pl *plan) start() int64 {
-	if pl.order.descending && pl.picks == nil {
-		return pl.until - 1
-	}
-	return pl.from
+// planPlace is how far a plan came: a position, and the issue that was given last.
+type planPlace struct {
+	position int64
+	given    bool
+	last     timed
 }
 
-// page returns up to size issues from position n on, the position after them, and whether that is still inside.
-func (pl *plan) page(ctx context.Context, p *pen, n int64, size int) (found []issueRef, next int64, more bool) {
-	step := int64(1)
-	if pl.order.descending && pl.picks == nil {
-		step = -1
+// start is the place of the first result.
+func (pl *plan) start() planPlace {
+	if pl.step() < 0 {
+		return planPlace{position: pl.until - 1}
 	}
-	inside := func(n int64) bool { return n >= pl.from && n < pl.until }
-	for looked := 0; inside(n) && len(found) < size && looked < scanBudget; looked++ {
-		if looked%1024 == 1023 && ctx.Err() != nil {
+	return planPlace{position: pl.from}
+}
+
+// changed are the issues that were changed since the start and come after a place, in order. The positions leave them
+// out.
+func (pl *plan) changed(p *pen, at planPlace, states map[int64]issueState) []timed {
+	if pl.picks != nil || pl.whole == nil {
+		return nil
+	}
+	var list []timed
+	for _, s := range states {
+		one := timed{s.ref, s.updated}
+		if s.hidden() || !pl.whole(p, s.ref) || (at.given && pl.order.compareAt(pl.world, one, at.last) <= 0) {
+			continue
+		}
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(a, b timed) int { return pl.order.compareAt(pl.world, a, b) })
+	return list
+}
+
+// next moves the place to the next issue that the positions have, and reports whether there is one. It looks at no
+// more than the budget allows.
+func (pl *plan) next(ctx context.Context, p *pen, at *planPlace, states map[int64]issueState, budget *int) (issueRef, bool) {
+	for ; pl.inside(at.position) && *budget > 0; at.position += pl.step() {
+		*budget--
+		if *budget%1024 == 0 && ctx.Err() != nil {
+			*budget = 0
 			break
 		}
-		ref := pl.at(n)
-		n += step
+		ref := pl.at(at.position)
+		if _, is := states[pl.world.index(ref)]; is && pl.picks == nil {
+			continue
+		}
 		if pl.filter == nil || pl.filter(p, ref) {
-			found = append(found, ref)
+			return ref, true
 		}
 	}
-	return found, n, inside(n)
+	return issueRef{}, false
+}
+
+// step is the way to the next position.
+func (pl *plan) step() int64 {
+	if pl.order.descending && pl.picks == nil {
+		return -1
+	}
+	return 1
+}
+
+func (pl *plan) inside(position int64) bool { return position >= pl.from && position < pl.until }
+
+// page returns up to size issues from a place on, the place after them, and whether there may be more.
+func (pl *plan) page(ctx context.Context, p *pen, at planPlace, size int) (found []issueRef, next planPlace, more bool) {
+	states, budget := pl.world.changes.states(), scanBudget
+	changed := pl.changed(p, at, states)
+	for len(found) < size {
+		ref, ok := pl.next(ctx, p, &at, states, &budget)
+		if !ok && (pl.inside(at.position) || len(changed) == 0) {
+			break // the budget is spent, or all is given
+		}
+		one := timed{ref, pl.world.updated(ref)}
+		if len(changed) > 0 && (!ok || pl.order.compareAt(pl.world, changed[0], one) < 0) {
+			one, changed = changed[0], changed[1:]
+		} else {
+			at.position += pl.step()
+		}
+		found = append(found, one.ref)
+		at.given, at.last = true, one
+	}
+	return found, at, pl.inside(at.position) || len(changed) > 0
 }

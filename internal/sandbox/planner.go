@@ -21,9 +21,9 @@ func (c *jqlCompiler) planQuery(query *jqlQuery) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	pl := &plan{world: c.world, projects: c.world.allProjects, byKey: c.world.keyOrder, order: order}
+	pl := &plan{whole: whole, world: c.world, projects: c.world.allProjects, byKey: c.world.keyOrder, order: order}
 	if c.anonymous {
-		pl.projects, pl.byKey = nil, nil
+		pl.projects, pl.byKey, pl.whole = nil, nil, nil
 		return pl, nil
 	}
 	conjuncts := flatten(query.where)
@@ -70,7 +70,7 @@ func (c *jqlCompiler) pick(conjuncts []jqlNode, whole predicate, order ordering)
 		p := &pen{world: c.world}
 		picked := make([]issueRef, 0, len(named))
 		for _, ref := range named {
-			if whole(p, ref) {
+			if !c.world.isHidden(ref) && whole(p, ref) {
 				picked = append(picked, ref)
 			}
 		}
@@ -110,7 +110,7 @@ func (c *jqlCompiler) narrowTime(pl *plan, node jqlNode) bool {
 	var value func(issueRef) int64
 	switch {
 	case field == "updated" && pl.order.by == sortByUpdated:
-		value = c.world.updated
+		value = c.world.baseUpdated
 	case field == "created" && pl.order.by == sortByID:
 		value = c.world.created
 	default:

@@ -20,6 +20,8 @@ const (
 	MaxIssues   = 1_000_000_000
 	MaxComments = 1_000
 	MaxSites    = 5
+	MaxSpaces   = 1_000
+	MaxPages    = 10_000_000
 )
 
 // Defaults of Options.
@@ -27,17 +29,22 @@ const (
 	DefaultProjects = 5
 	DefaultIssues   = 1_000
 	DefaultComments = 3
+	DefaultSpaces   = 5
+	DefaultPages    = 200
 	DefaultSeed     = 1
 	DefaultEmail    = "you@example.com"
 	DefaultToken    = "sandbox"
 	DefaultTimeZone = "Europe/Berlin"
+
+	DefaultScopedToken   = "sandbox-scoped"
+	DefaultPersonalToken = "sandbox-pat"
 
 	DefaultClientID     = "sandbox-client"
 	DefaultClientSecret = "sandbox-secret"
 	DefaultTokenTTL     = time.Hour
 )
 
-// None asks for no issues or no comments at all, where 0 asks for the default.
+// None asks for no issues, no pages or no comments at all, where 0 asks for the default.
 const None = -1
 
 // Options says what the sandbox holds. A zero field means its default.
@@ -46,18 +53,35 @@ type Options struct {
 	Projects int
 	// Issues is the number of issues in all projects together, up to MaxIssues or None, dealt out evenly.
 	Issues int
-	// Comments is the average number of comments of an issue, up to MaxComments or None. Issues have 0 to twice as
-	// many; the third issue of each project has 250, more than two pages.
+	// Comments is the average number of comments of an issue, a page and a blog post, up to MaxComments or None. They
+	// have 0 to twice as many; the third issue of each project and the third page of the first five spaces have 250.
 	Comments int
+	// Spaces is the number of Confluence spaces, 1 to MaxSpaces.
+	Spaces int
+	// Pages is the number of pages in all spaces together, up to MaxPages or None, dealt out evenly. For every ten
+	// there is a blog post. Some pages are archived, some are in the trash.
+	Pages int
+	// Records is the number of records of each of the Salesforce org's larger objects, up to MaxRecords or None. Cases
+	// have Comments comments on average.
+	Records int
+	// DailyRequests is how many requests the Salesforce org has in 24 hours.
+	DailyRequests int
 	// Seed decides all content, and which requests meet a fault that has a rate.
 	Seed uint64
 	// Faults are applied in the order given; see ParseFault.
 	Faults []Fault
 	// Now is the site's clock: serverTime, relative dates in JQL, and the age of page tokens. By default it stands
-	// still at a moment that follows from the seed.
+	// still at a moment that follows from the seed. The Salesforce org's default clock is that of tokens.
 	Now func() time.Time
-	// Email and Token are the accepted Basic credentials.
+	// Until is when the newest of the Salesforce org's records changed: by default a moment that follows from the seed,
+	// or what Now says at the start.
+	Until time.Time
+	// Email and Token are the accepted Basic credentials. The Salesforce org takes Token as an access token.
 	Email, Token string
+	// ScopedToken is the API token that the gateway accepts with Email; it has every scope. A site refuses it.
+	ScopedToken string
+	// PersonalToken is the personal access token that the Data Center accepts.
+	PersonalToken string
 	// AccountTimeZone is the IANA zone of the account's profile. Jira writes times and reads JQL dates in it.
 	AccountTimeZone string
 	// Sites is the number of Atlassian sites, 1 to MaxSites: Acme at /acme, Globex at /globex, and so on.
@@ -83,12 +107,15 @@ type Options struct {
 }
 
 // Server answers for all providers, each below its own path prefix: /acme is an Atlassian site, /auth and /api are
-// Atlassian's authorization server and API, /salesforce is a Salesforce org. It is safe for concurrent use, holds
+// Atlassian's authorization server and API, /datacenter/jira and /datacenter/confluence are a Data Center with the
+// content of the first site, /salesforce is a Salesforce org. /control changes and counts what they hold. It is safe for concurrent use, holds
 // nothing that has to be closed, and forgets grants and tokens with itself.
 type Server struct {
 	handler   http.Handler
 	options   Options
 	providers []*provider
+	sites     []*site
+	org       *org
 }
 
 // provider is an authorization server, as tests look at it.
@@ -118,11 +145,15 @@ func New(o Options) (*Server, error) {
 		front := &siteDoor{prefix: s.prefix, email: o.Email, token: o.Token}
 		s.jira.mount(router, front, s.prefix)
 		s.confluence.mount(router, front, s.prefix)
+		router.handle(s.prefix+"/_edge/tenant_info", map[string]http.HandlerFunc{http.MethodGet: s.jira.tenantInfo(s.cloudID)})
 	}
-	server := &Server{options: o}
+	server := &Server{options: o, sites: sites}
 	server.addAtlassian(router, people, sites)
-	server.addSalesforce(router, people)
-	server.handler = server.countSpends(layer.wrap(router))
+	center := newDataCenter(o, sites[0])
+	center.mountJira(router)
+	center.mountConfluence(router)
+	server.addSalesforce(router, people, layer)
+	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
 	return server, nil
 }
 
@@ -142,11 +173,12 @@ func (s *Server) addAtlassian(r *router, people []account, sites []*site) {
 		people: people, sites: sites,
 		demanded: map[string]string{"audience": "api.atlassian.com", "prompt": "consent", "state": "", "scope": ""},
 	})
-	(&gateway{authority: p.authority, people: people, sites: sites}).mount(r)
+	(&gateway{authority: p.authority, email: o.Email, scoped: o.ScopedToken, people: people, sites: sites}).mount(r)
 }
 
-func (s *Server) addSalesforce(r *router, people []account) {
-	o, org := s.options, newOrg(s.options, people)
+func (s *Server) addSalesforce(r *router, people []account, faults *faultLayer) {
+	o, org := s.options, newOrg(s.options, people, faults)
+	s.org = org
 	p := &provider{tokenPath: salesforceTokenPath, people: people, ids: org.users, authority: newAuthority(rules{
 		provider: "salesforce", life: o.TokenTTL, reuse: o.ReuseInterval, idle: cmp.Or(o.RefreshIdle, salesforceIdle),
 		rotate: !o.NoRotation, most: salesforceGrants, offline: []string{"refresh_token", "offline_access"},
@@ -182,6 +214,8 @@ func (s *Server) Env(baseURL string) []string {
 		"UCF_CONFLUENCE_BASE_URL=" + base + sitePrefix,
 		"UCF_CONFLUENCE_API_EMAIL=" + o.Email,
 		"UCF_CONFLUENCE_API_TOKEN=" + o.Token,
+		"UCF_SALESFORCE_INSTANCE_URL=" + base + salesforcePrefix,
+		"UCF_SALESFORCE_ACCESS_TOKEN=" + o.Token,
 		"ATLASSIAN_AUTH_URL=" + base + authPrefix,
 		"ATLASSIAN_API_URL=" + base + apiPrefix,
 		"ATLASSIAN_CLIENT_ID=" + o.ClientID,
@@ -192,13 +226,29 @@ func (s *Server) Env(baseURL string) []string {
 	}
 }
 
+// DataCenterEnv returns the lines that point ucf at the Jira and the Confluence of the sandbox's Data Center instead.
+func (s *Server) DataCenterEnv(baseURL string) []string {
+	base, o := strings.TrimRight(baseURL, "/"), s.options
+	return []string{
+		"UCF_JIRA_BASE_URL=" + base + dcJiraPrefix,
+		"UCF_JIRA_PERSONAL_TOKEN=" + o.PersonalToken,
+		"UCF_CONFLUENCE_BASE_URL=" + base + dcConfluencePrefix,
+		"UCF_CONFLUENCE_PERSONAL_TOKEN=" + o.PersonalToken,
+	}
+}
+
 func (o Options) withDefaults() Options {
 	o.Projects = cmp.Or(o.Projects, DefaultProjects)
 	o.Issues = cmp.Or(o.Issues, DefaultIssues)
 	o.Comments = cmp.Or(o.Comments, DefaultComments)
+	o.Spaces = cmp.Or(o.Spaces, DefaultSpaces)
+	o.Pages = cmp.Or(o.Pages, DefaultPages)
+	o.Records = cmp.Or(o.Records, DefaultRecords)
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.ScopedToken = cmp.Or(o.ScopedToken, DefaultScopedToken)
+	o.PersonalToken = cmp.Or(o.PersonalToken, DefaultPersonalToken)
 	o.AccountTimeZone = cmp.Or(o.AccountTimeZone, DefaultTimeZone)
 	o.Sites = cmp.Or(o.Sites, 1)
 	o.ClientID = cmp.Or(o.ClientID, DefaultClientID)
@@ -221,9 +271,15 @@ func (o Options) check() (*time.Location, error) {
 	bound("projects", o.Projects, 1, MaxProjects)
 	bound("issues", o.Issues, None, MaxIssues)
 	bound("comments", o.Comments, None, MaxComments)
+	bound("spaces", o.Spaces, 1, MaxSpaces)
+	bound("pages", o.Pages, None, MaxPages)
+	bound("records", o.Records, None, MaxRecords)
 	bound("sites", o.Sites, 1, MaxSites)
 	if o.TokenTTL < time.Second {
 		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
+	}
+	if o.DailyRequests < 0 {
+		faults = append(faults, fmt.Sprintf("daily requests must not be negative, not %d", o.DailyRequests))
 	}
 	if o.RefreshIdle < 0 {
 		faults = append(faults, fmt.Sprintf("refresh idle must not be negative, not %s", o.RefreshIdle))

@@ -100,7 +100,7 @@ func newSites(o Options, zone *time.Location, faults *faultLayer, people []accou
 			return nil, err
 		}
 		s.jira = j
-		s.confluence = newConfluence(w, s.prefix, people, now)
+		s.confluence = newConfluence(own, w, s.prefix, people, faults, now)
 		sites = append(sites, s)
 	}
 	return sites, nil

@@ -77,7 +77,7 @@ func systemFields() []issueField {
 			return p.fill(b, pickOf(p, p.catalog.priorities).json)
 		}),
 		system("project", "Project", "project", func(p *pen, b []byte, ref issueRef) []byte {
-			return p.projectShort(b, ref.project)
+			return p.projectShort(b, p.projectOf(ref))
 		}),
 		system("description", "Description", "string", writeDescription),
 		system("assignee", "Assignee", "user", writeAssignee),
@@ -106,11 +106,14 @@ func systemFields() []issueField {
 		hidden(system("attachment", "Attachment", "array", constant(`[]`))),
 		hidden(system("issuelinks", "Linked Issues", "array", constant(`[]`))),
 		hidden(system("comment", "Comment", "comments-page", writeComments)),
-		hidden(system("worklog", "Log Work", "array", constant(`{"startAt":0,"maxResults":20,"total":0,"worklogs":[]}`))),
+		hidden(system("worklog", "Log Work", "array", func(p *pen, b []byte, ref issueRef) []byte { return p.worklogs(b, ref, 0, 20) })),
 	}
 }
 
-func writeSummary(p *pen, b []byte, _ issueRef) []byte {
+func writeSummary(p *pen, b []byte, ref issueRef) []byte {
+	if s, ok := p.state(ref); ok && s.summary != "" {
+		return appendString(b, s.summary)
+	}
 	b = append(b, '"')
 	b = p.summary(b)
 	return append(b, '"')
@@ -209,4 +212,24 @@ func writeComments(p *pen, b []byte, ref issueRef) []byte {
 	b = p.comments(b, commentPage{ref: ref, startAt: total - size, size: size})
 	b = p.appendSelf(append(b[:len(b)-1], ','), ref)
 	return append(b, `/comment"}`...)
+}
+
+// archiveFields are null unless the issue is in the archive.
+func archiveFields() []issueField {
+	when := func(p *pen, b []byte, ref issueRef) []byte {
+		if s, ok := p.state(ref); ok && s.archived != 0 {
+			return p.appendTime(b, s.archived)
+		}
+		return append(b, null...)
+	}
+	by := func(p *pen, b []byte, ref issueRef) []byte {
+		if s, ok := p.state(ref); ok && s.archived != 0 {
+			return p.fill(b, p.accounts[p.caller].user)
+		}
+		return append(b, null...)
+	}
+	return []issueField{
+		{id: "archiveddate", name: "Archived", schema: `{"type":"datetime","system":"archiveddate"}`, hidden: true, write: when},
+		{id: "archivedby", name: "Archiver", schema: `{"type":"user","system":"archivedby"}`, hidden: true, write: by},
+	}
 }

@@ -50,6 +50,7 @@ type world struct {
 	zone     *time.Location
 	accounts []account
 	caller   int // the account that asks
+	changes  *jiraChanges
 	catalog  *catalog
 	fields   *fieldTable
 
@@ -80,6 +81,7 @@ func newWorld(o Options, zone *time.Location) *world {
 		byKey:    make(map[string]int, o.Projects),
 		keyOrder: make([]int, o.Projects),
 		rows:     int64(issues / o.Projects),
+		changes:  newJiraChanges(clockOf(o)),
 	}
 	for i, key := range w.keys {
 		w.byKey[key] = i
@@ -145,9 +147,9 @@ func (w *world) at(index int64) issueRef {
 func (w *world) id(ref issueRef) int64 { return firstIssueID + w.index(ref) }
 
 func (w *world) appendKey(b []byte, ref issueRef) []byte {
-	b = append(b, w.keys[ref.project]...)
+	b = append(b, w.keys[w.projectOf(ref)]...)
 	b = append(b, '-')
-	return strconv.AppendInt(b, ref.row+1, 10)
+	return strconv.AppendInt(b, w.rowOf(ref)+1, 10)
 }
 
 func (w *world) byID(id int64) (issueRef, bool) {
@@ -157,8 +159,16 @@ func (w *world) byID(id int64) (issueRef, bool) {
 	return w.at(id - firstIssueID), true
 }
 
-// lookup finds an issue by id or, letter case aside, by key.
+// lookup finds an issue by id or, letter case aside, by any key that it ever had. A deleted issue is not found.
 func (w *world) lookup(idOrKey string) (issueRef, bool) {
+	ref, ok := w.find(idOrKey)
+	if s, changed := w.state(ref); ok && changed && s.deleted {
+		return issueRef{}, false
+	}
+	return ref, ok
+}
+
+func (w *world) find(idOrKey string) (issueRef, bool) {
 	if id, err := strconv.ParseInt(idOrKey, 10, 64); err == nil {
 		return w.byID(id)
 	}
@@ -168,8 +178,11 @@ func (w *world) lookup(idOrKey string) (issueRef, bool) {
 	}
 	project, ok := w.byKey[strings.ToUpper(idOrKey[:cut])]
 	number, err := strconv.ParseUint(idOrKey[cut+1:], 10, 62)
-	if !ok || err != nil || number < 1 || int64(number) > w.count(project) {
+	if !ok || err != nil || number < 1 {
 		return issueRef{}, false
+	}
+	if int64(number) > w.count(project) {
+		return w.moved(project, int64(number))
 	}
 	return issueRef{project: project, row: int64(number) - 1}, true
 }
@@ -214,8 +227,16 @@ func tie(rank int64) (from, until int64) {
 	return rank, rank + 1
 }
 
-// updated returns the update time in milliseconds since 1970. It never falls as the rank grows.
+// updated returns the time of the last update in milliseconds since 1970.
 func (w *world) updated(ref issueRef) int64 {
+	if s, ok := w.state(ref); ok {
+		return s.updated
+	}
+	return w.baseUpdated(ref)
+}
+
+// baseUpdated returns the update time of the start. It never falls as the rank grows.
+func (w *world) baseUpdated(ref issueRef) int64 {
 	rank := w.rank(ref.row)
 	from, until := tie(rank)
 	place := from * int64(w.projects())
@@ -233,8 +254,14 @@ func (w *world) created(ref issueRef) int64 {
 	return w.createdFrom + index*w.createdStep + int64(jitter.next()%uint64(w.createdStep))
 }
 
-// commentCount returns 0 to twice the asked average, and more than two pages for one issue of each project.
+// commentCount is how many comments an issue has.
 func (w *world) commentCount(ref issueRef) int {
+	s, _ := w.state(ref)
+	return w.baseComments(ref) + len(s.comments)
+}
+
+// baseComments returns 0 to twice the asked average, and more than two pages for one issue of each project.
+func (w *world) baseComments(ref issueRef) int {
 	if w.comments == 0 {
 		return 0
 	}
@@ -252,16 +279,24 @@ func (w *world) commentID(ref issueRef, k int) int64 {
 // commentTime spreads the comments evenly between the issue's creation and its update.
 func (w *world) commentTime(ref issueRef, k, of int) int64 {
 	created := w.created(ref)
-	return created + (w.updated(ref)-created)/int64(of+1)*int64(k+1)
+	return created + (w.baseUpdated(ref)-created)/int64(of+1)*int64(k+1)
 }
 
 // lastUpdate returns the newest update in a project, false when it is empty.
-func (w *world) lastUpdate(project int) (int64, bool) {
-	n := w.count(project)
-	if n == 0 {
-		return 0, false
+func (w *world) lastUpdate(project int) (last int64, ok bool) {
+	changed := w.changes.states()
+	for rank := w.count(project) - 1; rank >= 0 && !ok; rank-- {
+		ref := issueRef{project: project, row: w.rowAt(rank)}
+		if _, is := changed[w.index(ref)]; !is {
+			last, ok = w.baseUpdated(ref), true
+		}
 	}
-	return w.updated(issueRef{project: project, row: w.rowAt(n - 1)}), true
+	for _, s := range changed {
+		if s.project == project && !s.hidden() {
+			last, ok = max(last, s.updated), true
+		}
+	}
+	return last, ok
 }
 
 // appendTime writes a time as Jira does: the account's zone, an offset without colon.

@@ -51,7 +51,7 @@ func (s *Service) open(ctx context.Context, t domain.Tenant, u Use) (*opened, er
 	if err != nil {
 		return nil, err
 	}
-	tg := Target{Tenant: t, Config: cfg, OperatorHost: c.OperatorHost && s.Operator, API: s.apiOf(cfg, tok.Grant)}
+	tg := Target{Tenant: t, Config: cfg, OperatorHost: c.OperatorHost && s.Operator, Stored: true, API: s.apiOf(cfg, tok.Grant)}
 	if tok.Grant != nil {
 		tg.Source = s.OAuth.Grants.Source(t, tok.ID)
 	}

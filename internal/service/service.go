@@ -30,7 +30,9 @@ type Target struct {
 	Config connectors.Config
 	// OperatorHost says that the operator of the command line named the host.
 	OperatorHost bool
-	// API is where the API is for a configuration by OAuth, "" for others.
+	// Stored says that the configuration is a stored connection's: other processes work with it too.
+	Stored bool
+	// API is where the API is for a configuration that reaches it through a provider, "" for others.
 	API string
 	// Source gives the access tokens of a stored grant; nil for the configuration's own secret.
 	Source TokenSource

@@ -26,6 +26,7 @@ type Store interface {
 	OAuthStates
 	SyncStates
 	Settings
+	Budgets
 	Audit
 
 	// Ping reports whether the store answers.
@@ -113,6 +114,16 @@ type Settings interface {
 	ConnectorSetting(ctx context.Context, t domain.Tenant, connectorID string) (domain.ConnectorSetting, error)
 	// PutConnectorSetting creates the setting when its Revision is 0 (an existing one is conflict), and updates otherwise.
 	PutConnectorSetting(ctx context.Context, s domain.ConnectorSetting) (int64, error)
+}
+
+// Budgets keeps what is known of providers' rate limits, by key, over all tenants.
+type Budgets interface {
+	Budget(ctx context.Context, key string) (domain.Budget, error)
+	// PutBudget creates the budget when its Revision is 0 (an existing one is conflict), and updates otherwise. It returns
+	// the new revision.
+	PutBudget(ctx context.Context, b domain.Budget) (int64, error)
+	// ListBudgets returns budgets by ascending key.
+	ListBudgets(ctx context.Context, l List) ([]domain.Budget, error)
 }
 
 // Audit keeps the audit log; entries are added and listed, never changed.

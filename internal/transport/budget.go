@@ -3,6 +3,7 @@ package transport
 import (
 	"container/list"
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,17 +25,26 @@ type Budget struct {
 	slots map[string]*list.Element // of *slot
 	used  *list.List               // the most recently used first
 	max   int
+
+	purses map[string]*purse
+	ledger Ledger // nil for this process alone
+	log    *slog.Logger
+	now    func() time.Time
 }
 
 type slot struct {
 	name    string
 	until   time.Time     // no request before it
 	limiter *rate.Limiter // nil without a configured rate
+	noted   time.Time     // when what the provider says of it was last written down
 }
 
 // NewBudget returns an empty budget.
 func NewBudget() *Budget {
-	return &Budget{slots: map[string]*list.Element{}, used: list.New(), max: maxSlots}
+	return &Budget{
+		slots: map[string]*list.Element{}, used: list.New(), max: maxSlots,
+		purses: map[string]*purse{}, log: slog.New(slog.DiscardHandler), now: time.Now,
+	}
 }
 
 // pause stops a key for a time, at most an hour. It never shortens a pause.
@@ -100,6 +110,8 @@ type pace struct {
 	next    http.RoundTripper
 	budget  *Budget
 	key     string
+	quota   *Quota // nil where the host has none that is known
+	usage   Usage  // nil where its answers say nothing of a limit of the account's own
 	rate    rate.Limit
 	burst   int
 	maxWait time.Duration
@@ -114,7 +126,7 @@ func (p *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := p.next.RoundTrip(req)
 	if err == nil {
-		p.learn(endpoint, resp)
+		p.learn(req.Context(), endpoint, resp)
 	}
 	return resp, err
 }
@@ -124,7 +136,14 @@ func (p *pace) RoundTrip(req *http.Request) (*http.Response, error) {
 func (p *pace) wait(req *http.Request, endpoint string) error {
 	waited := time.Duration(0)
 	// Others may prolong a pause while this one sleeps; the bound is on the whole wait.
-	for d := p.budget.paused(p.key, endpoint); d > 0; d = p.budget.paused(p.key, endpoint) {
+	for {
+		d, err := p.due(req.Context(), endpoint)
+		if err != nil {
+			return err
+		}
+		if d <= 0 {
+			return p.takePlace(req, endpoint)
+		}
 		if waited += d; waited > p.maxWait || endsWithin(req.Context(), d) {
 			return rateLimited(req.URL.Host, d)
 		}
@@ -132,11 +151,21 @@ func (p *pace) wait(req *http.Request, endpoint string) error {
 			return err
 		}
 	}
-	return p.takePlace(req)
 }
 
-func (p *pace) takePlace(req *http.Request) error {
-	limiter := p.budget.limiter(p.key, p.rate, p.burst)
+// due returns how long the request has to wait by what is known, and takes its point of the quota where it need not.
+func (p *pace) due(ctx context.Context, endpoint string) (time.Duration, error) {
+	if p.quota == nil {
+		return p.budget.paused(p.key, endpoint), nil
+	}
+	if d := p.budget.paused(p.quota.Key, p.key, endpoint); d > 0 {
+		return d, nil
+	}
+	return p.budget.spend(ctx, *p.quota)
+}
+
+func (p *pace) takePlace(req *http.Request, endpoint string) error {
+	limiter := p.budget.limiter(endpoint, p.rate, p.burst)
 	if limiter == nil {
 		return nil
 	}
@@ -154,11 +183,16 @@ func (p *pace) takePlace(req *http.Request) error {
 }
 
 // learn pauses what an answer says is used up: even an answer that was given may be the last one for a while.
-func (p *pace) learn(endpoint string, resp *http.Response) {
+func (p *pace) learn(ctx context.Context, endpoint string, resp *http.Response) {
 	now := time.Now()
+	if p.usage != nil {
+		if used, most, ok := p.usage(resp.Header); ok {
+			p.budget.note(ctx, p.key, used, most)
+		}
+	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
-		p.pause(limitScope(resp.Header.Get("RateLimit-Reason")), endpoint, askedWait(resp, now))
+		p.pause(ctx, limitScope(resp.Header.Get("RateLimit-Reason")), endpoint, askedWait(resp, now))
 	case http.StatusServiceUnavailable:
 		p.budget.pause(p.key, askedWait(resp, now))
 	default:
@@ -166,8 +200,14 @@ func (p *pace) learn(endpoint string, resp *http.Response) {
 	}
 }
 
-func (p *pace) pause(s scope, endpoint string, d time.Duration) {
+func (p *pace) pause(ctx context.Context, s scope, endpoint string, d time.Duration) {
 	switch s {
+	case scopeAll:
+		if p.quota != nil {
+			p.budget.halt(ctx, *p.quota, d)
+			return
+		}
+		p.budget.pause(p.key, d)
 	case scopeKey:
 		p.budget.pause(p.key, d)
 	case scopeEndpoint:

@@ -386,7 +386,7 @@ func TestClientEveryTryTakesAPlaceInTheBudget(t *testing.T) {
 	if got, _, err := l.get(srv.URL); got != 503 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if left := b.limiter("k", 1, 1).Tokens(); left < 2 || left > 2.1 {
+	if left := b.limiter("k GET ", 1, 1).Tokens(); left < 2 || left > 2.1 {
 		t.Errorf("%v places left of 7 after 5 tries, want 2", left)
 	}
 	if got, _, _ := l.get(srv.URL); got != connectors.RateLimited {

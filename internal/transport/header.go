@@ -18,6 +18,7 @@ const (
 	scopeNone     scope = iota // this request alone
 	scopeEndpoint              // one method and endpoint
 	scopeKey                   // everything of the budget key
+	scopeAll                   // everything of the quota, whoever's it is
 )
 
 // askedWait returns how long an answer asks us to wait before the same request: what Retry-After says and, for a
@@ -118,8 +119,8 @@ func parseSeconds(s string) (time.Duration, bool) {
 
 func bounded(d time.Duration) time.Duration { return min(max(d, 0), maxAfter) }
 
-// limitScope tells what a refused request's limit covers, from RateLimit-Reason: Atlassian's quotas stop everything,
-// its bursts one endpoint, its limits on writes one issue. Reasons differ between its documents and its answers, so
+// limitScope tells what a refused request's limit covers, from RateLimit-Reason: Atlassian's global quota stops the app
+// over all tenants, a tenant's quota everything there, a burst one endpoint, a limit on writes one issue. Reasons differ between its documents and its answers, so
 // they are matched loosely; without one everything stops.
 func limitScope(reason string) scope {
 	reason = strings.ToLower(reason)
@@ -128,6 +129,8 @@ func limitScope(reason string) scope {
 		return scopeNone
 	case strings.Contains(reason, "burst"):
 		return scopeEndpoint
+	case strings.Contains(reason, "global"):
+		return scopeAll
 	}
 	return scopeKey
 }

@@ -52,9 +52,9 @@ func TestQuotaReset(t *testing.T) {
 func TestLimitScope(t *testing.T) {
 	tests := map[string]scope{
 		"":                              scopeKey,
-		"jira-quota-global-based":       scopeKey,
+		"jira-quota-global-based":       scopeAll,
 		"jira-quota-tenant-based":       scopeKey,
-		"conf-global-based":             scopeKey,
+		"conf-global-based":             scopeAll,
 		"confluence-quota-tenant-based": scopeKey,
 		"jira-burst-based":              scopeEndpoint,
 		"Jira-Burst-Based":              scopeEndpoint,

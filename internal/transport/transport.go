@@ -46,8 +46,12 @@ type Options struct {
 	// other; a key must not span callers that should not feel each other's limits.
 	Budget    *Budget
 	BudgetKey string
-	// Rate is how many requests a second the key may make, and Burst how many at once; zero for as many as the
-	// provider's answers allow.
+	// Quota is what the requests are taken from, nil for as many as the provider's answers allow; Usage reads from an
+	// answer how much of a limit of the account's own is used, nil where answers do not say.
+	Quota *Quota
+	Usage Usage
+	// Rate is how many requests a second the key may make to one endpoint, and Burst how many at once; zero for as many
+	// as the provider's answers allow.
 	Rate  rate.Limit
 	Burst int
 
@@ -130,7 +134,8 @@ func (o Options) layers(origin string) http.RoundTripper {
 	inner := &exchange{next: o.Guard, timeout: o.Timeout, limit: maxBody, field: o.Field}
 	seen := &record{next: inner, connector: o.Connector, observe: o.Observe, log: o.Log, requestID: o.RequestID}
 	paced := &pace{
-		next: seen, budget: o.Budget, key: o.BudgetKey, rate: o.Rate, burst: o.Burst, maxWait: o.Retry.MaxWait,
+		next: seen, budget: o.Budget, key: o.BudgetKey, quota: o.Quota, usage: o.Usage,
+		rate: o.Rate, burst: o.Burst, maxWait: o.Retry.MaxWait,
 	}
 	signed := &sign{
 		next: paced, source: o.Source, scheme: o.Scheme, user: o.User, origin: origin, field: o.Field,

@@ -107,6 +107,9 @@ func spoiltValues() []bug {
 				return under.PutConnectorSetting(ctx, set)
 			}
 		})},
+		{"budgets lose updates", "budgets", func(s store.Store) store.Store { return lastWins{s} }},
+		{"budgets of one page", "budgets", func(s store.Store) store.Store { return firstBudgets{s} }},
+		{"budgets forget who leased", "budgets", func(s store.Store) store.Store { return nobodyLeased{s} }},
 		{"audit forgets a key", "round trip of audit entries", breaking(func(under store.Store, b *broken) {
 			b.appendAudit = func(ctx ctxt, e domain.AuditEntry) error {
 				e.Meta = maps.Clone(e.Meta)

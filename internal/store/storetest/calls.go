@@ -150,6 +150,15 @@ func otherCalls() []call {
 		{name: "PutConnectorSetting that updates", foreign: connectors.NotFound, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
 			return single(s.PutConnectorSetting(ctx, setting(t, "one", "", 1)))
 		}},
+		{name: "PutBudget", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return single(s.PutBudget(ctx, budget("of a call", 0)))
+		}},
+		{name: "Budget", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return single(s.Budget(ctx, "of a call"))
+		}},
+		{name: "ListBudgets", global: true, run: func(ctx ctxt, s store.Store, _ tenant) (int, error) {
+			return count(s.ListBudgets(ctx, store.List{Limit: 10}))
+		}},
 		{name: "AppendAudit", creates: true, run: func(ctx ctxt, s store.Store, t tenant) (int, error) {
 			return done(s.AppendAudit(ctx, audit(t, "aud_new", "new", "new")))
 		}},

@@ -49,6 +49,7 @@ func Checks() []Check {
 		{"a state is taken by one", oneTaker},
 		{"round trip of sync states", roundTripSyncStates},
 		{"round trip of settings", roundTripSettings},
+		{"budgets", budgets},
 		{"round trip of audit entries", roundTripAudit},
 		{"cursors of a megabyte", bigCursors},
 		{"revisions count", revisions},
