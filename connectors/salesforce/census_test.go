@@ -119,7 +119,7 @@ func TestDeletionLog(t *testing.T) {
 		f.now = func() time.Time { return fakeNow }
 		o := f.objects["Account"]
 		var want, recent []string
-		first := fakeNow.Add(-14 * 24 * time.Hour).Truncate(time.Second)
+		first := fakeNow.Add(-14 * 24 * time.Hour).Truncate(time.Minute) // where parts of the log meet
 		after := first.Add(time.Duration(n/2) * time.Minute)
 		for i := range n {
 			at := first.Add(time.Duration(i/3*3) * time.Minute)
