@@ -120,9 +120,9 @@ func TestDeletionLog(t *testing.T) {
 		o := f.objects["Account"]
 		var want, recent []string
 		first := fakeNow.Add(-14 * 24 * time.Hour).Truncate(time.Minute) // where parts of the log meet
-		after := first.Add(time.Duration(n/2) * time.Minute)
+		after := first.Add(time.Duration(n/6) * time.Minute)
 		for i := range n {
-			at := first.Add(time.Duration(i/3*3) * time.Minute)
+			at := first.Add(time.Duration(i/3) * time.Minute)
 			o.log = append(o.log, fakeDeletion{fakeID("001", i), at})
 			want = append(want, fakeID("001", i))
 			if !at.Before(after) {
