@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,17 @@ func TestResolveAbsences(t *testing.T) {
 	wantError(t, err, connectors.Reauthorize, "forbids")
 }
 
+// TestUnaskedAbsence has the org answer for another record than the one it was asked about.
+func TestUnaskedAbsence(t *testing.T) {
+	h := http.NewServeMux()
+	h.Handle("/", newFake())
+	h.HandleFunc("GET /services/data/v67.0/queryAll", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, `{"totalSize":1,"done":true,"records":[{"attributes":{"type":"Account"},"Id":"`+fakeID("001", 2)+`","IsDeleted":false}]}`)
+	})
+	_, err := open(t, h, nil).ResolveAbsences(t.Context(), "Account", []string{fakeID("001", 1)})
+	wantError(t, err, connectors.ProviderError, "not asked for")
+}
+
 func walkDeletions(t *testing.T, d *Driver, q connectors.DeletionQuery) (ids []string) {
 	t.Helper()
 	for range 1000 {
@@ -107,10 +119,10 @@ func TestDeletionLog(t *testing.T) {
 		f.now = func() time.Time { return fakeNow }
 		o := f.objects["Account"]
 		var want, recent []string
-		first := fakeNow.Add(-14 * 24 * time.Hour).Truncate(time.Second)
-		after := first.Add(time.Duration(n/2) * time.Minute)
+		first := fakeNow.Add(-14 * 24 * time.Hour).Truncate(time.Minute) // where parts of the log meet
+		after := first.Add(time.Duration(n/6) * time.Minute)
 		for i := range n {
-			at := first.Add(time.Duration(i/3*3) * time.Minute)
+			at := first.Add(time.Duration(i/3) * time.Minute)
 			o.log = append(o.log, fakeDeletion{fakeID("001", i), at})
 			want = append(want, fakeID("001", i))
 			if !at.Before(after) {

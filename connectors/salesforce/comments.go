@@ -111,8 +111,8 @@ func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 	if err != nil {
 		return page, err
 	}
-	for ; i < len(s.stages); i++ {
-		at.Stage = s.stages[i].object
+	for limit := q.Limit; i < len(s.stages); i++ {
+		at.Stage, q.Limit = s.stages[i].object, limit-len(page.Items)
 		if q.Limit == 0 {
 			page.Next = at.cursor()
 			break
@@ -125,7 +125,6 @@ func (d *Driver) ListComments(ctx context.Context, q connectors.CommentQuery) (c
 			page.Next = at.cursor()
 			break
 		}
-		q.Limit -= min(q.Limit, len(page.Items))
 		at = mark{}
 	}
 	return page, nil

@@ -16,6 +16,9 @@ func walkComments(t *testing.T, d *Driver, q connectors.CommentQuery) (all []con
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(p.Items) > q.Limit {
+			t.Fatalf("%d comments in a page of %d", len(p.Items), q.Limit)
+		}
 		all, gaps = append(all, p.Items...), append(gaps, p.Incomplete...)
 		if q.Cursor = p.Next; p.Next == "" {
 			return all, gaps

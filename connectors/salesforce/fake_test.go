@@ -231,7 +231,7 @@ func (f *fake) deleted(w http.ResponseWriter, r *http.Request) {
 	covered := min(end.Unix(), now.Add(-time.Minute).Unix())
 	records := []map[string]string{}
 	for _, d := range o.log {
-		if !d.at.Before(start) && d.at.Before(end) && d.at.Unix() <= covered {
+		if !d.at.Before(start) && !d.at.After(end) && d.at.Unix() <= covered {
 			records = append(records, map[string]string{"id": d.id, "deletedDate": d.at.Format(timeLayout)})
 		}
 	}

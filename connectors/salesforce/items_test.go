@@ -272,6 +272,23 @@ func TestHostileResults(t *testing.T) {
 	}
 }
 
+// TestCutOffBatch has the last of two batches lack a record.
+func TestCutOffBatch(t *testing.T) {
+	h := http.NewServeMux()
+	h.Handle("/", newFake())
+	a := func(n int) string {
+		return `{"attributes":{"type":"Account"},"Id":"` + fakeID("001", n) + `","SystemModstamp":"` + stamp(n) + `"}`
+	}
+	h.HandleFunc("GET "+queryPath, func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, `{"totalSize":3,"done":false,"nextRecordsUrl":"/services/data/v67.0/query/01gA-1","records":[`+a(1)+`]}`)
+	})
+	h.HandleFunc("GET "+queryPath+"/01gA-1", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, `{"totalSize":3,"done":true,"records":[`+a(2)+`]}`)
+	})
+	_, err := open(t, h, nil).ListItems(t.Context(), connectors.ItemQuery{ContainerID: "Account", Limit: 5})
+	wantError(t, err, connectors.ProviderError, "cut off, with 2 of 3")
+}
+
 // TestEndlessBatches are results whose batches come again.
 func TestEndlessBatches(t *testing.T) {
 	for name, next := range map[string]func(n int) string{

@@ -68,6 +68,9 @@ func TestProbeWarnings(t *testing.T) {
 		{"no right to the objects", func(r map[string]reply) {
 			r[objectsPath] = reply{403, `[{"errorCode":"INSUFFICIENT_ACCESS","message":"no"}]`, ""}
 		}, "not_permitted"},
+		{"no objects for the user", func(r map[string]reply) {
+			r[objectsPath] = reply{404, `[{"errorCode":"NOT_FOUND","message":"no"}]`, ""}
+		}, "not_permitted"},
 		{"an announced end", func(r map[string]reply) {
 			r[objectsPath] = reply{200, accounts, "deprecated"}
 		}, "deprecated_endpoint"},

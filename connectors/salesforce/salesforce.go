@@ -135,6 +135,10 @@ func (d *Driver) Probe(ctx context.Context) (connectors.ProbeResult, error) {
 	}
 	checked, err := d.api.Check(ctx, rest.Canary{What: "objects", Ask: func(ctx context.Context) error {
 		_, err := d.askObjects(ctx)
+		if connectors.CodeOf(err) == connectors.NotFound {
+			// To a user without rights Salesforce says that there is nothing.
+			return connectors.Denied(err, "%s", connectors.AsError(err).Message)
+		}
 		return err
 	}})
 	if err != nil {

@@ -46,6 +46,7 @@ func FuzzUsage(f *testing.F) {
 func FuzzMark(f *testing.F) {
 	f.Add(`{"b":"SystemModstamp","s":"2024-05-06T09:49:19.000Z","i":"001000000000001AAA"}`)
 	f.Add(`{"k":"CaseComment"}`)
+	f.Add(`{"i":"001"} `)
 	f.Add(`{"i":"001' OR Id != '"}`)
 	f.Fuzz(func(t *testing.T, cursor string) {
 		m, err := parseMark(cursorOf(cursor))
