@@ -52,7 +52,7 @@ storm: ## Run 1,000 callers in 3 processes on one rotating grant for a minute, a
 
 clients: ## Run the clients of others from npm against the sandbox (needs node)
 	@cd internal/sandbox/clients && npm ci --no-audit --no-fund --loglevel=error
-	@UCF_TEST_CLIENTS=$(CURDIR)/internal/sandbox/clients $(GO) test -count=1 -run '^TestThirdPartyClients$$' -v ./internal/sandbox
+	@UCF_TEST_CLIENTS=$(CURDIR)/internal/sandbox/clients $(GO) test -count=1 -run '^(TestThirdPartyClients|TestJSForce)$$' -v ./internal/sandbox
 
 bench: build ## Measure against baselines in the same run
 	@$(GO) run ./internal/bench -ucf bin/ucf

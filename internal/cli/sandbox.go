@@ -21,12 +21,14 @@ type sandboxOptions struct {
 	listen                     string
 	projects, issues, comments int
 	spaces, pages              int
+	records, dailyRequests     int
 	seed                       uint64
 	faults                     []string
 
 	sites                         int
 	tokenTTL, reuseInterval, idle time.Duration
 	autoApprove, noRotation       bool
+	fresh                         bool
 }
 
 const sandboxListen = "127.0.0.1:8090"
@@ -39,6 +41,7 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 			"Salesforce, and a Data Center of Atlassian's with the personal access token sandbox-pat. It is generated\n" +
 			"on the fly from a seed: the same seed gives the same sites, and a million issues take no memory. It knows\n" +
 			"the user you@example.com with the token sandbox, and one OAuth app; consents and tokens are forgotten when it ends.\n\n" +
+			"The Salesforce org keeps what is written to it, up to 10,000 records, until it ends. It takes the access token sandbox.\n\n" +
 			"A fault is KIND[=VALUE][,OPTION=VALUE]…. Kinds are latency=200ms, hang, reset, lost, cut, truncate, html,\n" +
 			"anonymous, repeat-token, expire-token, empty-page, pad=100MB, and every status from 400 to 599; the value of most is their\n" +
 			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.\n\n" +
@@ -56,9 +59,12 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 	f.IntVar(&o.issues, "issues", 1000, "how many issues in all")
 	f.IntVar(&o.spaces, "spaces", 5, "how many Confluence spaces")
 	f.IntVar(&o.pages, "pages", 200, "how many Confluence pages in all; a tenth as many blog posts")
-	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue or a page, on average")
+	f.IntVar(&o.comments, "comments", 3, "how many comments on an issue, page or case, on average")
+	f.IntVar(&o.records, "records", sandbox.DefaultRecords, "how many records of each larger Salesforce object")
+	f.IntVar(&o.dailyRequests, "daily-requests", sandbox.DefaultDailyRequests, "how many requests the Salesforce org has in 24 hours")
 	f.Uint64Var(&o.seed, "seed", 1, "what everything is generated from")
 	f.StringArrayVar(&o.faults, "fault", nil, "fault to inject; repeatable")
+	f.BoolVar(&o.fresh, "fresh", false, "let the newest Salesforce records be of now, not of a time that follows from the seed")
 	o.oauthFlags(cmd)
 	cmd.AddCommand(c.sandboxEnvCmd(&o))
 	return cmd
@@ -80,9 +86,15 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 	opts := sandbox.Options{
 		Projects: o.projects, Issues: orNone(o.issues), Comments: orNone(o.comments), Seed: o.seed,
 		Spaces: o.spaces, Pages: orNone(o.pages),
+		Records: orNone(o.records), DailyRequests: o.dailyRequests,
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
+	if o.fresh {
+		opts.Until = time.Now()
+	}
 	switch {
+	case o.dailyRequests < 0:
+		return opts, usage("--daily-requests must not be below zero")
 	case o.tokenTTL < time.Second:
 		return opts, usage("--token-ttl must be at least 1s")
 	case o.reuseInterval < 0 || o.idle < 0:

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"net"
 	"net/http"
@@ -148,7 +149,16 @@ func (d *consentDesk) read(query url.Values, request *consentRequest) *authRefus
 		return &authRefusal{"invalid_scope", "scope must name 1 to 100 scopes"}
 	}
 	request.challenge = query.Get("code_challenge")
-	return checkChallenge(request.challenge, query.Get("code_challenge_method"))
+	return checkChallenge(request.challenge, d.challengeMethod(query))
+}
+
+// challengeMethod returns the method of a challenge. Salesforce has one only, and clients such as jsforce leave it out.
+func (d *consentDesk) challengeMethod(query url.Values) string {
+	method := query.Get("code_challenge_method")
+	if d.provider == "Salesforce" && query.Get("code_challenge") != "" {
+		method = cmp.Or(method, "S256")
+	}
+	return method
 }
 
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)

@@ -174,6 +174,7 @@ func TestConsentRefusesTheRequest(t *testing.T) {
 		{"a short challenge", "invalid_request", atlassianFlow, []string{"code_challenge", "c", "code_challenge_method", "S256"}},
 		{"a method alone", "invalid_request", atlassianFlow, []string{"code_challenge_method", "S256"}},
 		{"Salesforce: implicit flow", "unsupported_response_type", salesforceFlow, []string{"response_type", "token"}},
+		{"Salesforce: a short challenge without a method", "invalid_request", salesforceFlow, []string{"code_challenge", "c"}},
 		{"Salesforce: a short challenge", "invalid_request", salesforceFlow, []string{"code_challenge", "c", "code_challenge_method", "S256"}},
 		{"Salesforce: no scope is the app's", "", salesforceFlow, []string{"scope", ""}},
 		{"Salesforce: no state", "", salesforceFlow, []string{"state", ""}},

@@ -6,9 +6,9 @@ import "strings"
 type likely int8
 
 const (
-	never likely = iota - 1
+	surelyNot likely = iota - 1
 	perhaps
-	always
+	surely
 )
 
 // prospects says of every kind and space whether a query may accept something of it, from its clauses about type and
@@ -19,7 +19,7 @@ func (c *cqlCompiler) prospectsOf(where jqlNode) prospects {
 	table := prospects{}
 	for _, kind := range []string{kindPage, kindBlog, "comment"} {
 		for _, s := range c.wiki.spaces {
-			table[kind] = append(table[kind], judge(where, kind, s.Key) != never)
+			table[kind] = append(table[kind], judge(where, kind, s.Key) != surelyNot)
 		}
 	}
 	return table
@@ -41,13 +41,13 @@ func judge(node jqlNode, kind, space string) likely {
 	case notNode:
 		return -judge(n.part, kind, space)
 	case andNode:
-		verdict := always
+		verdict := surely
 		for _, part := range n.parts {
 			verdict = min(verdict, judge(part, kind, space))
 		}
 		return verdict
 	case orNode:
-		verdict := never
+		verdict := surelyNot
 		for _, part := range n.parts {
 			verdict = max(verdict, judge(part, kind, space))
 		}
@@ -63,10 +63,10 @@ func judgeClause(clause *clauseNode, known map[string]string) likely {
 	if !ok || err != nil {
 		return perhaps
 	}
-	verdict := never
+	verdict := surelyNot
 	for _, v := range clause.values {
 		if strings.EqualFold(v.text, is) {
-			verdict = always
+			verdict = surely
 		}
 	}
 	if negated {

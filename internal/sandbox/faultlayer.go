@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -59,6 +60,11 @@ func (l *faultLayer) hits(kind faultKind, r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// faulty reports whether there is a fault of one of those kinds.
+func (l *faultLayer) faulty(kinds ...faultKind) bool {
+	return slices.ContainsFunc(l.faults, func(f *armedFault) bool { return slices.Contains(kinds, f.kind) })
 }
 
 func (l *faultLayer) wrap(next http.Handler) http.Handler {

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
-// org is one Salesforce org: what a probe needs of its REST API, after
+// org is one Salesforce org: its records and its REST API, after
 // https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/, and who is connected.
 type org struct {
 	authority *authority
@@ -19,41 +17,52 @@ type org struct {
 	people    []account
 	users     []string // ids, by account
 	now       func() time.Time
-	used      atomic.Int64 // requests so far
+	usage     *usage
+	wellKnown string // an access token
+	client    string // the app's id
+	born      time.Time
+
+	seed    uint64
+	faults  *faultLayer
+	clock   func() time.Time // of the records
+	pod     string           // three characters of every id
+	objects []*sobject
+	byName  map[string]*sobject // in lower case
+	changes *overlay
+	cursors cursors
 }
 
 // orgName is what the org is called.
 const orgName = "Acme (sandbox)"
 
-// dailyRequests is how many requests an org has in 24 hours.
-const dailyRequests = 100_000
-
-func newOrg(o Options, people []account) *org {
-	g := &org{id: salesforceID("00D", o.Seed, 0), people: people, now: o.OAuthNow}
+func newOrg(o Options, people []account, faults *faultLayer) *org {
+	g := &org{people: people, now: o.OAuthNow, seed: o.Seed, faults: faults, clock: orgClock(o), changes: newOverlay(), usage: newUsage(o)}
+	g.wellKnown, g.client, g.born = o.Token, o.ClientID, o.OAuthNow()
+	g.fillOrg(o, lastChange(o, g.clock()))
+	g.id = g.object1("Organization").table.id(0)
 	for i := range people {
-		g.users = append(g.users, salesforceID("005", o.Seed, int64(i+1)))
+		g.users = append(g.users, g.object1("User").table.id(int64(i)))
 	}
 	return g
 }
 
-// salesforceID returns an id of 18 characters: the last three tell which of the others are capitals.
-func salesforceID(kind string, seed uint64, i int64) string {
-	const letters, check = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-	chance := newRNG(seed, domainOrg, i)
-	id := []byte(kind)
-	for len(id) < 15 {
-		id = append(id, letters[chance.below(len(letters))])
+// orgClock is the clock of the org's records. Unlike a site's it goes on, since records can be changed.
+func orgClock(o Options) func() time.Time {
+	if o.Now != nil {
+		return o.Now
 	}
-	for part := range slices.Chunk(slices.Clone(id), 5) {
-		capitals := 0
-		for bit, c := range part {
-			if c >= 'A' && c <= 'Z' {
-				capitals |= 1 << bit
-			}
-		}
-		id = append(id, check[capitals])
+	return o.OAuthNow
+}
+
+// lastChange is when the newest of the generated records changed: never in the future.
+func lastChange(o Options, now time.Time) time.Time {
+	switch {
+	case !o.Until.IsZero():
+		return o.Until
+	case o.Now != nil, now.Before(epoch(o.Seed)):
+		return now
 	}
-	return string(id)
+	return epoch(o.Seed)
 }
 
 // identity is the address that stands for a user.
@@ -75,9 +84,27 @@ func (g *org) mount(r *router) {
 		r.handle(path, map[string]http.HandlerFunc{http.MethodGet: h})
 	}
 	get(data, g.listVersions)
-	get(data+"/{version}", g.private(g.listResources))
-	get(data+"/{version}/limits", g.private(g.limits))
-	get(data+"/{version}/query", g.private(g.query))
+	for path, call := range map[string]dataCall{
+		"": g.listResources, "/limits": g.limits, "/query": g.query, "/queryAll": g.queryAll, "/query/{locator}": g.queryMore,
+		"/queryAll/{locator}": g.queryMore, "/sobjects": g.describeGlobal, "/search": g.search, "/sobjects/{object}/describe": g.describe,
+		"/sobjects/{object}/updated": g.updated, "/sobjects/{object}/deleted": g.deletedSince,
+	} {
+		get(data+"/{version}"+path, g.private(call))
+	}
+	r.mux.HandleFunc(data+"/{version}/{rest...}", g.private(func(w http.ResponseWriter, _ *http.Request, _ session) {
+		writeRefusal(w, errNoResource)
+	}))
+	r.handle(data+"/{version}/sobjects/{object}", map[string]http.HandlerFunc{
+		http.MethodGet: g.private(g.showObject), http.MethodPost: g.private(g.createRecord),
+	})
+	r.handle(data+"/{version}/sobjects/{object}/{id}", map[string]http.HandlerFunc{
+		http.MethodGet: g.private(g.showRecord), http.MethodPatch: g.private(g.updateRecord), http.MethodDelete: g.private(g.deleteRecord),
+	})
+	r.handle(data+"/{version}/sobjects/{object}/{field}/{value}", map[string]http.HandlerFunc{http.MethodPatch: g.private(g.upsertRecord)})
+	r.handle(data+"/{version}/composite/sobjects/{object}", map[string]http.HandlerFunc{http.MethodPost: g.private(g.showRecords)})
+	r.handle(data+"/{version}/composite/sobjects", map[string]http.HandlerFunc{
+		http.MethodPost: g.private(g.createRecords), http.MethodPatch: g.private(g.updateRecords), http.MethodDelete: g.private(g.deleteRecords),
+	})
 	get(salesforcePrefix+"/id/{org}/{user}", g.showIdentity)
 	r.handle(salesforceOAuth+"/userinfo", map[string]http.HandlerFunc{http.MethodGet: g.userInfo, http.MethodPost: g.userInfo})
 }
@@ -85,11 +112,19 @@ func (g *org) mount(r *router) {
 // session returns what the token of a request allows.
 func (g *org) session(r *http.Request) (s session, given, ok bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "OAuth") {
+	if (!strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "OAuth")) || isAnonymous(r) {
 		return session{}, false, false
 	}
-	s, ok = g.authority.bearer(token)
+	s, ok = g.bearer(token)
 	return s, true, ok
+}
+
+// bearer returns what an access token allows. One is known to all, belongs to the first account and lives for ever.
+func (g *org) bearer(token string) (session, bool) {
+	if same(token, g.wellKnown) {
+		return session{client: g.client, scopes: []string{"api", "id", "refresh_token"}, made: g.born}, true
+	}
+	return g.authority.bearer(token)
 }
 
 // private lets a request pass with an access token for the API, to a version that exists, and counts it.
@@ -100,7 +135,12 @@ func (g *org) private(next dataCall) http.HandlerFunc {
 			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid")
 			return
 		}
-		w.Header().Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", min(g.used.Add(1), dailyRequests), dailyRequests))
+		used, left := g.usage.count(1, g.now())
+		w.Header().Set("Sforce-Limit-Info", g.usage.info(used))
+		if !left {
+			writeDataError(w, http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+			return
+		}
 		if !s.allows([][]string{{"api"}, {"full"}}) {
 			writeDataError(w, http.StatusUnauthorized, "INVALID_SESSION_ID", "This session is not valid for use with the REST API")
 			return
@@ -141,53 +181,19 @@ func (g *org) listResources(w http.ResponseWriter, r *http.Request, s session) {
 	base := "/services/data/" + r.PathValue("version")
 	writeValue(w, http.StatusOK, map[string]string{
 		"identity": g.identity(r, s.account), "limits": base + "/limits", "query": base + "/query",
+		"queryAll": base + "/queryAll", "search": base + "/search", "composite": base + "/composite", "sobjects": base + "/sobjects",
 	})
 }
 
 func (g *org) limits(w http.ResponseWriter, _ *http.Request, _ session) {
 	type limit struct{ Max, Remaining int64 }
+	used, _ := g.usage.count(0, g.now())
 	writeValue(w, http.StatusOK, map[string]limit{
-		"DailyApiRequests":     {dailyRequests, max(0, dailyRequests-g.used.Load())},
+		"DailyApiRequests":     {g.usage.most, g.usage.most - used},
 		"DailyBulkV2QueryJobs": {10_000, 10_000},
 		"DataStorageMB":        {5_120, 5_000},
 		"SingleEmail":          {5_000, 5_000},
 	})
-}
-
-// organizationQuery is the one query that a probe makes.
-var organizationQuery = regexp.MustCompile(`(?i)^\s*SELECT\s+([A-Za-z_]+(?:\s*,\s*[A-Za-z_]+)*)\s+FROM\s+(\w+)(?:\s+LIMIT\s+[0-9]+)?\s*$`)
-
-func (g *org) query(w http.ResponseWriter, r *http.Request, _ session) {
-	parts := organizationQuery.FindStringSubmatch(r.URL.Query().Get("q"))
-	if parts == nil {
-		writeDataError(w, http.StatusBadRequest, "MALFORMED_QUERY", "the sandbox knows only SELECT … FROM Organization")
-		return
-	}
-	if !strings.EqualFold(parts[2], "Organization") {
-		writeDataError(w, http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+parts[2]+"' is not supported.")
-		return
-	}
-	known := map[string]any{
-		"Id": g.id, "Name": orgName, "OrganizationType": "Developer Edition", "IsSandbox": false, "InstanceName": "NA1",
-	}
-	record := map[string]any{"attributes": map[string]string{
-		"type": "Organization", "url": "/services/data/" + r.PathValue("version") + "/sobjects/Organization/" + g.id,
-	}}
-	for field := range strings.SplitSeq(parts[1], ",") {
-		field = strings.TrimSpace(field)
-		name, ok := field, false
-		for n := range known {
-			if strings.EqualFold(n, field) {
-				name, ok = n, true
-			}
-		}
-		if !ok {
-			writeDataError(w, http.StatusBadRequest, "INVALID_FIELD", "No such column '"+field+"' on entity 'Organization'.")
-			return
-		}
-		record[name] = known[name]
-	}
-	writeValue(w, http.StatusOK, map[string]any{"totalSize": 1, "done": true, "records": []any{record}})
 }
 
 // identityScopes are those of which one lets an app learn who is connected.

@@ -207,8 +207,8 @@ func TestSalesforceAPI(t *testing.T) {
 		{"versions without a slash", "", "/salesforce/services/data", 200, `{"label":"Winter '25","url":"/services/data/v62.0","version":"62.0"}`},
 		{"resources", full, dataPath + "/", 200, `"limits":"/services/data/v67.0/limits"`},
 		{"limits", full, dataPath + "/limits", 200, `"DailyApiRequests":{"Max":100000,"Remaining":9999`},
-		{"organization", full, query + "SELECT+Id,+Name,+OrganizationType,+IsSandbox+FROM+Organization+LIMIT+1", 200, `"IsSandbox":false,"Name":"Acme (sandbox)"`},
-		{"another object", full, query + "SELECT+Id+FROM+Account", 400, "INVALID_TYPE"},
+		{"organization", full, query + "SELECT+Id,+Name,+OrganizationType,+IsSandbox+FROM+Organization+LIMIT+1", 200, `"Name":"Acme (sandbox)","OrganizationType":"Developer Edition","IsSandbox":false`},
+		{"another object", full, query + "SELECT+Id+FROM+Nothing__c", 400, "INVALID_TYPE"},
 		{"another field", full, query + "SELECT+Secret+FROM+Organization", 400, "INVALID_FIELD"},
 		{"no SOQL", full, query + "DELETE", 400, "MALFORMED_QUERY"},
 		{"no token", "", dataPath + "/limits", 401, refused},
@@ -227,7 +227,7 @@ func TestSalesforceAPI(t *testing.T) {
 			if got.status != c.status || !strings.Contains(string(got.body), c.body) {
 				t.Errorf("got %d %s, want %d %s", got.status, got.body, c.status, c.body)
 			}
-			counted := strings.HasPrefix(c.path, dataPath) && c.status != 401 && c.name != "unknown resource" || c.name == "no scope" || c.name == "unknown version"
+			counted := strings.HasPrefix(c.path, dataPath) && c.status != 401 || c.name == "no scope" || c.name == "unknown version"
 			if has := got.header.Get("Sforce-Limit-Info") != ""; has != counted {
 				t.Errorf("Sforce-Limit-Info %q", got.header.Get("Sforce-Limit-Info"))
 			}
@@ -269,9 +269,18 @@ func TestIdentity(t *testing.T) {
 // The last three characters of an id tell the letter case of the others.
 func TestSalesforceIDs(t *testing.T) {
 	for i := range int64(100) {
-		id := salesforceID("005", 7, i)
-		if len(id) != 18 || !strings.HasPrefix(id, "005") || id == salesforceID("005", 8, i) {
-			t.Fatalf("id %q", id)
+		id := recordID("005aB0", i*i*i*i)
+		n, ok := numberOf("005aB0", id)
+		if len(id) != longID || !strings.HasPrefix(id, "005aB0") || !ok || n != i*i*i*i {
+			t.Fatalf("id %q is that of %d", id, n)
+		}
+		if full, ok := fullID(id[:shortID]); !ok || full != id {
+			t.Fatalf("%s: got %s from the short form", id, full)
+		}
+		for _, wrong := range []string{id[:17] + "$", id[:15] + "zzz", id[:14], id + "A"} {
+			if _, ok := fullID(wrong); ok {
+				t.Fatalf("%s is taken for an id", wrong)
+			}
 		}
 		for part := range 3 {
 			bits := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", id[15+part])

@@ -138,7 +138,7 @@ func (a *salesforceAuth) introspect(w http.ResponseWriter, in tokenRequest, r *h
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	kind := "access_token"
-	s, ok := a.authority.bearer(in.Token)
+	s, ok := a.org.bearer(in.Token)
 	if !ok {
 		kind = "refresh_token"
 		s, ok = a.authority.refresher(in.Token)

@@ -61,14 +61,22 @@ type Options struct {
 	// Pages is the number of pages in all spaces together, up to MaxPages or None, dealt out evenly. For every ten
 	// there is a blog post. Some pages are archived, some are in the trash.
 	Pages int
+	// Records is the number of records of each of the Salesforce org's larger objects, up to MaxRecords or None. Cases
+	// have Comments comments on average.
+	Records int
+	// DailyRequests is how many requests the Salesforce org has in 24 hours.
+	DailyRequests int
 	// Seed decides all content, and which requests meet a fault that has a rate.
 	Seed uint64
 	// Faults are applied in the order given; see ParseFault.
 	Faults []Fault
 	// Now is the site's clock: serverTime, relative dates in JQL, and the age of page tokens. By default it stands
-	// still at a moment that follows from the seed.
+	// still at a moment that follows from the seed. The Salesforce org's default clock is that of tokens.
 	Now func() time.Time
-	// Email and Token are the accepted Basic credentials.
+	// Until is when the newest of the Salesforce org's records changed: by default a moment that follows from the seed,
+	// or what Now says at the start.
+	Until time.Time
+	// Email and Token are the accepted Basic credentials. The Salesforce org takes Token as an access token.
 	Email, Token string
 	// ScopedToken is the API token that the gateway accepts with Email; it has every scope. A site refuses it.
 	ScopedToken string
@@ -107,6 +115,7 @@ type Server struct {
 	options   Options
 	providers []*provider
 	sites     []*site
+	org       *org
 }
 
 // provider is an authorization server, as tests look at it.
@@ -143,7 +152,7 @@ func New(o Options) (*Server, error) {
 	center := newDataCenter(o, sites[0])
 	center.mountJira(router)
 	center.mountConfluence(router)
-	server.addSalesforce(router, people)
+	server.addSalesforce(router, people, layer)
 	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
 	return server, nil
 }
@@ -167,8 +176,9 @@ func (s *Server) addAtlassian(r *router, people []account, sites []*site) {
 	(&gateway{authority: p.authority, email: o.Email, scoped: o.ScopedToken, people: people, sites: sites}).mount(r)
 }
 
-func (s *Server) addSalesforce(r *router, people []account) {
-	o, org := s.options, newOrg(s.options, people)
+func (s *Server) addSalesforce(r *router, people []account, faults *faultLayer) {
+	o, org := s.options, newOrg(s.options, people, faults)
+	s.org = org
 	p := &provider{tokenPath: salesforceTokenPath, people: people, ids: org.users, authority: newAuthority(rules{
 		provider: "salesforce", life: o.TokenTTL, reuse: o.ReuseInterval, idle: cmp.Or(o.RefreshIdle, salesforceIdle),
 		rotate: !o.NoRotation, most: salesforceGrants, offline: []string{"refresh_token", "offline_access"},
@@ -204,6 +214,8 @@ func (s *Server) Env(baseURL string) []string {
 		"UCF_CONFLUENCE_BASE_URL=" + base + sitePrefix,
 		"UCF_CONFLUENCE_API_EMAIL=" + o.Email,
 		"UCF_CONFLUENCE_API_TOKEN=" + o.Token,
+		"UCF_SALESFORCE_INSTANCE_URL=" + base + salesforcePrefix,
+		"UCF_SALESFORCE_ACCESS_TOKEN=" + o.Token,
 		"ATLASSIAN_AUTH_URL=" + base + authPrefix,
 		"ATLASSIAN_API_URL=" + base + apiPrefix,
 		"ATLASSIAN_CLIENT_ID=" + o.ClientID,
@@ -231,6 +243,7 @@ func (o Options) withDefaults() Options {
 	o.Comments = cmp.Or(o.Comments, DefaultComments)
 	o.Spaces = cmp.Or(o.Spaces, DefaultSpaces)
 	o.Pages = cmp.Or(o.Pages, DefaultPages)
+	o.Records = cmp.Or(o.Records, DefaultRecords)
 	o.Seed = cmp.Or(o.Seed, DefaultSeed)
 	o.Email = cmp.Or(o.Email, DefaultEmail)
 	o.Token = cmp.Or(o.Token, DefaultToken)
@@ -260,9 +273,13 @@ func (o Options) check() (*time.Location, error) {
 	bound("comments", o.Comments, None, MaxComments)
 	bound("spaces", o.Spaces, 1, MaxSpaces)
 	bound("pages", o.Pages, None, MaxPages)
+	bound("records", o.Records, None, MaxRecords)
 	bound("sites", o.Sites, 1, MaxSites)
 	if o.TokenTTL < time.Second {
 		faults = append(faults, fmt.Sprintf("token ttl must be at least 1s, not %s", o.TokenTTL))
+	}
+	if o.DailyRequests < 0 {
+		faults = append(faults, fmt.Sprintf("daily requests must not be negative, not %d", o.DailyRequests))
 	}
 	if o.RefreshIdle < 0 {
 		faults = append(faults, fmt.Sprintf("refresh idle must not be negative, not %s", o.RefreshIdle))

@@ -58,6 +58,7 @@ func TestEnv(t *testing.T) {
 	want := []string{
 		"UCF_JIRA_BASE_URL=http://127.0.0.1:8090/acme", "UCF_JIRA_API_EMAIL=me@example.com", "UCF_JIRA_API_TOKEN=t",
 		"UCF_CONFLUENCE_BASE_URL=http://127.0.0.1:8090/acme", "UCF_CONFLUENCE_API_EMAIL=me@example.com", "UCF_CONFLUENCE_API_TOKEN=t",
+		"UCF_SALESFORCE_INSTANCE_URL=http://127.0.0.1:8090/salesforce", "UCF_SALESFORCE_ACCESS_TOKEN=t",
 		"ATLASSIAN_AUTH_URL=http://127.0.0.1:8090/auth", "ATLASSIAN_API_URL=http://127.0.0.1:8090/api",
 		"ATLASSIAN_CLIENT_ID=app", "ATLASSIAN_CLIENT_SECRET=s3cret",
 		"SALESFORCE_LOGIN_URL=http://127.0.0.1:8090/salesforce",
