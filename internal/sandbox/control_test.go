@@ -104,6 +104,42 @@ func TestIssuesChange(t *testing.T) {
 	}
 }
 
+// The changelog of an issue is the same as a listing, the oldest change first, and as a member, the newest first.
+func TestChangelogs(t *testing.T) {
+	b := serveOAuth(t, Options{Issues: 60, Projects: 3})
+	for range 3 {
+		mustChange(t, b.Server, "issue edit", "PAY-2", "")
+	}
+	type change struct{ ID, Created string }
+	for _, key := range []string{"PAY-1", "PAY-2", "WEB-7"} {
+		var listed []change
+		for last := false; !last; {
+			var page struct {
+				Values []change
+				Total  int
+				IsLast bool
+			}
+			_, body := get(t, fmt.Sprintf("%s/rest/api/3/issue/%s/changelog?maxResults=2&startAt=%d", b.url+sitePrefix, key, len(listed)))
+			if err := json.Unmarshal(body, &page); err != nil {
+				t.Fatal(err)
+			}
+			listed, last = append(listed, page.Values...), page.IsLast
+			if last && page.Total != len(listed) {
+				t.Errorf("%s: total %d of %d", key, page.Total, len(listed))
+			}
+		}
+		var issue struct{ Changelog struct{ Histories []change } }
+		_, body := get(t, b.url+sitePrefix+"/rest/api/3/issue/"+key+"?expand=changelog")
+		if err := json.Unmarshal(body, &issue); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(listed)
+		if !slices.Equal(issue.Changelog.Histories, listed) || (key == "PAY-2" && len(listed) < 3) {
+			t.Errorf("%s: %v as a member, %v listed", key, issue.Changelog.Histories, listed)
+		}
+	}
+}
+
 // An issue that changes between two pages is given again, and none is lost.
 func TestIssuesChangeBetweenPages(t *testing.T) {
 	b := serveOAuth(t, Options{Issues: 40, Projects: 1})

@@ -40,15 +40,15 @@ func (w *world) historyCount(ref issueRef) (made, later int) {
 
 // history writes the k-th change of an issue that had so many at the start.
 func (p *pen) history(b []byte, ref issueRef, k, made int) []byte {
+	if k >= made {
+		s, _ := p.state(ref)
+		return p.laterHistory(b, s.history[k-made])
+	}
 	id := firstIssueID + p.index(ref)*historyStride + int64(k)
 	p.rng = newRNG(p.seed, domainHistory, id)
 	b = append(b, `{"id":`...)
 	b = appendID(b, id)
 	b = append(b, `,"author":`...)
-	if k >= made {
-		s, _ := p.state(ref)
-		return p.laterHistory(b, s.history[k-made])
-	}
 	created := p.created(ref)
 	b = p.fill(b, p.anybody().user)
 	b = append(b, `,"created":`...)
@@ -61,7 +61,11 @@ func (p *pen) history(b []byte, ref issueRef, k, made int) []byte {
 	return append(b, `}]}`...)
 }
 
+// laterHistory writes a change that was made since the start. No two are made at one time.
 func (p *pen) laterHistory(b []byte, e historyEntry) []byte {
+	b = append(b, `{"id":`...)
+	b = appendID(b, firstPostedID+e.at)
+	b = append(b, `,"author":`...)
 	b = p.fill(b, p.accounts[e.author].user)
 	b = append(b, `,"created":`...)
 	b = p.appendTime(b, e.at)
@@ -117,15 +121,21 @@ func (j *jira) listChangelog(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// expandChangelog writes the changelog as a member of its issue, the newest changes only when there are many.
+// expandChangelog writes the changelog as a member of its issue: all of it, the newest change first.
 func (p *pen) expandChangelog(b []byte, ref issueRef) []byte {
 	made, later := p.historyCount(ref)
 	total := made + later
 	b = append(b, `,"changelog":{"startAt":0`...)
 	b = appendInt(b, `,"maxResults":`, int64(total))
 	b = appendInt(b, `,"total":`, int64(total))
-	b = append(b, `,"histories":`...)
-	return append(p.histories(b, ref, 0, total), '}')
+	b = append(b, `,"histories":[`...)
+	for k := total - 1; k >= 0; k-- {
+		b = p.history(b, ref, k, made)
+		if k > 0 {
+			b = append(b, ',')
+		}
+	}
+	return append(b, `]}`...)
 }
 
 func (w *world) worklogCount(ref issueRef) int {

@@ -59,6 +59,9 @@ func (j *jira) search(w http.ResponseWriter, r *http.Request) {
 				b = append(b, ',')
 			}
 			b = p.issue(b, ref, page.fields)
+			if expand["changelog"] {
+				b = append(p.expandChangelog(trimBrace(b), ref), '}')
+			}
 		}
 		b = append(b, ']')
 		b = p.fields.expand(b, page.fields, expand)

@@ -113,6 +113,7 @@ func TestEveryBodyMatchesTheDocument(t *testing.T) {
 		{"issues, ids", "/rest/api/3/search/jql", "?jql=" + jql("project = PAY"), 200},
 		{"issues, all fields", "/rest/api/3/search/jql", "?fields=*all&maxResults=100&jql=" + jql("project = PAY"), 200},
 		{"issues, names", "/rest/api/3/search/jql", "?fields=*all&expand=names,schema&maxResults=3&jql=" + jql("project = PAY"), 200},
+		{"issues, changelogs", "/rest/api/3/search/jql", "?fields=worklog&expand=changelog&jql=" + jql("project = PAY"), 200},
 		{"issues, bad query", "/rest/api/3/search/jql", "?jql=" + jql("project ="), 400},
 		{"issue", "/rest/api/3/issue/{issueIdOrKey}", "/rest/api/3/issue/PAY-3?expand=names,schema", 200},
 		{"issue, missing", "/rest/api/3/issue/{issueIdOrKey}", "/rest/api/3/issue/PAY-0", 404},
