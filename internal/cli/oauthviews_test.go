@@ -78,7 +78,19 @@ func TestSandboxOptions(t *testing.T) {
 	if o, err := good.options(); err != nil || o.Records != 7 || o.DailyRequests != 8 || time.Since(o.Until) > time.Minute {
 		t.Errorf("of Salesforce: %+v, %v", o, err)
 	}
-	for _, bad := range [][]string{{"--records", "-2"}, {"--records", "10000001"}, {"--daily-requests", "-1"}, {"--token-ttl", "0s"}, {"--token-ttl", "-1s"}, {"--reuse-interval", "-1s"}, {"--refresh-idle", "-1s"}, {"--sites", "6"}, {"--sites", "-1"}, {"--spaces", "1001"}, {"--pages", "-2"}} {
+	for _, bad := range [][]string{
+		{"--records", "-2"},
+		{"--records", "10000001"},
+		{"--daily-requests", "-1"},
+		{"--token-ttl", "0s"},
+		{"--token-ttl", "-1s"},
+		{"--reuse-interval", "-1s"},
+		{"--refresh-idle", "-1s"},
+		{"--sites", "6"},
+		{"--sites", "-1"},
+		{"--spaces", "1001"},
+		{"--pages", "-2"},
+	} {
 		if code, _, errs := run(t, 0, "", append([]string{"sandbox", "--listen", "127.0.0.1:0"}, bad...)...); code != 2 {
 			t.Errorf("%v: code %d, %s", bad, code, errs)
 		}

@@ -77,7 +77,7 @@ type Fault struct {
 //	html            answers 200 with an HTML login page
 //	anonymous       ignores the credentials: 200 with nothing visible in it, as Jira does for a dead token
 //	repeat-token    a page names its own page token, cursor or query locator as the next one
-//	expire-token    a page token, cursor or query locator is refused as expired
+//	expire-token    a page token or cursor is refused as expired
 //	empty-page      a page has nothing but a next page token or cursor
 //
 // Options:
@@ -92,9 +92,9 @@ type Fault struct {
 //	reason=TEXT        with 429: the RateLimit-Reason header, by default jira-burst-based, and of Confluence
 //	                   confluence-quota-tenant-based
 //
-// The page faults (repeat-token, expire-token, empty-page) see only answers of Jira's search, of Confluence's listings and
-// of Salesforce's queries; expire-token sees only requests that carry a token. The Salesforce org answers a request without
-// credentials with 401. A share is decided by the seed and the number of the matching request, never by time.
+// The page faults (repeat-token, expire-token, empty-page) see only answers of Jira's search, of Confluence's listings
+// and of Salesforce's queries; expire-token sees only requests that carry a token. The Salesforce org answers a request
+// without credentials with 401. A share is decided by the seed and the number of the matching request, never by time.
 // When several faults are given, they are asked in that order; the first that answers hides the request from the
 // ones after it, while latency and the page faults work together with others.
 func ParseFault(spec string) (Fault, error) {
