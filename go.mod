@@ -2,6 +2,9 @@ module github.com/unified-connector/ucf
 
 go 1.26.0
 
+// What npm installs for the tests with clients of others is no Go.
+ignore ./internal/sandbox/clients/node_modules
+
 require (
 	code.dny.dev/ssrf v0.3.0
 	github.com/cenkalti/backoff/v5 v5.0.3
