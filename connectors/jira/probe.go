@@ -76,7 +76,10 @@ func (d *Driver) serverInfo(ctx context.Context) (serverInfo, http.Header, error
 	case connectors.CodeOf(err) == connectors.NotFound && !d.server:
 		err = d.explainAddress(ctx, err)
 	case connectors.CodeOf(err) == connectors.NotFound:
-		err = noSite(err)
+		if _, newer := d.api.Get(ctx, "/rest/api/3/serverInfo", nil, &info); newer != nil || info.Version == "" {
+			return info, nil, noSite(err)
+		}
+		err = nil
 	}
 	switch {
 	case err != nil:

@@ -180,16 +180,19 @@ var faultMatrix = map[string]strike{
 		}})
 		f.proxy.cut()
 	}, anyOf("")},
-	"statement timeout":         {lock(func(d *Driver) { d.statementTimeout = 50 * time.Millisecond }), anyOf(connectors.Timeout)},
-	"lock timeout":              {lock(func(d *Driver) { d.lockTimeout = 50 * time.Millisecond }), anyOf(connectors.Timeout)},
-	"deadlock, once":            {once(failing("ERROR", stateDeadlock)), anyOf("")},
-	"conflict with recovery":    {inRow(failing("ERROR", stateSerialization)), anyOf(connectors.ProviderError)},
-	"out of memory":             {inRow(failing("ERROR", "53200")), anyOf(connectors.ProviderError)},
-	"disk fault":                {inRow(failing("ERROR", "58030")), anyOf(connectors.ProviderError)},
-	"damaged page of a table":   {inRow(failing("ERROR", "XX001")), anyOf(connectors.ProviderError)},
-	"encoding error":            {inRow(func(message) ([]byte, ending) { return errorMessage("ERROR", "22021", "invalid byte sequence"), goOn }), map[string][]connectors.Code{"": {connectors.ProviderError}, "query": {connectors.InvalidRequest}}},
-	"idle too long":             {inRow(failing("FATAL", stateIdleInTx)), anyOf(connectors.ProviderError)},
-	"TLS refused":               {func(f *faulty) { f.reopen(map[string]any{"sslmode": "require"}) }, anyOf(connectors.ProviderError)},
+	"statement timeout":       {lock(func(d *Driver) { d.statementTimeout = 50 * time.Millisecond }), anyOf(connectors.Timeout)},
+	"lock timeout":            {lock(func(d *Driver) { d.lockTimeout = 50 * time.Millisecond }), anyOf(connectors.Timeout)},
+	"deadlock, once":          {once(failing("ERROR", stateDeadlock)), anyOf("")},
+	"conflict with recovery":  {inRow(failing("ERROR", stateSerialization)), anyOf(connectors.ProviderError)},
+	"out of memory":           {inRow(failing("ERROR", "53200")), anyOf(connectors.ProviderError)},
+	"disk fault":              {inRow(failing("ERROR", "58030")), anyOf(connectors.ProviderError)},
+	"damaged page of a table": {inRow(failing("ERROR", "XX001")), anyOf(connectors.ProviderError)},
+	"encoding error":          {inRow(func(message) ([]byte, ending) { return errorMessage("ERROR", "22021", "invalid byte sequence"), goOn }), map[string][]connectors.Code{"": {connectors.ProviderError}, "query": {connectors.InvalidRequest}}},
+	"idle too long":           {inRow(failing("FATAL", stateIdleInTx)), anyOf(connectors.ProviderError)},
+	"TLS refused": {func(f *faulty) {
+		f.proxy.set(fault{connect: func(int) ([]byte, ending) { return []byte("N"), finish }}) // whatever the server itself has
+		f.reopen(map[string]any{"sslmode": "require"})
+	}, anyOf(connectors.ProviderError)},
 	"wrong password":            {func(f *faulty) { alter("ALTER ROLE READER PASSWORD 'changed'")(f); f.terminate() }, anyOf(connectors.Reauthorize)},
 	"login taken away":          {func(f *faulty) { alter("ALTER ROLE READER NOLOGIN")(f); f.terminate() }, anyOf(connectors.Reauthorize)},
 	"SELECT revoked":            {alter("REVOKE SELECT ON t FROM READER"), anyOf(connectors.Reauthorize)},

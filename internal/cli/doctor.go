@@ -229,7 +229,7 @@ func examineConnections(ctx context.Context, s *service.Service, t domain.Tenant
 			return append(found, failed("connections", err))
 		}
 		for _, k := range page.Items {
-			found = append(found, examineConnection(ctx, s, t, k, probe))
+			found = append(found, examineConnection(ctx, s, t, k, probe)...)
 		}
 		if page.Next == "" {
 			return found
@@ -238,25 +238,29 @@ func examineConnections(ctx context.Context, s *service.Service, t domain.Tenant
 	}
 }
 
-func examineConnection(ctx context.Context, s *service.Service, t domain.Tenant, k service.ConnectionOut, probe bool) finding {
+func examineConnection(ctx context.Context, s *service.Service, t domain.Tenant, k service.ConnectionOut, probe bool) []finding {
 	check := "connection " + k.ConnectorID + "/" + k.Name
 	if k.Status == domain.Revoked {
-		return warn(check, "revoked: connect again, or delete it")
+		return []finding{warn(check, "revoked: connect again, or delete it")}
 	}
 	if probe {
 		r, err := s.Probe(ctx, t, service.ProbeIn{ConnectorIn: service.ConnectorIn{ID: k.ConnectorID}, Body: map[string]any{"connectionId": k.ID}})
 		if err != nil {
-			return failed(check, err)
+			return []finding{failed(check, err)}
 		}
-		return ok(check, fmt.Sprintf("%s as %s, %d ms", r.Instance.Name, r.Account.Name, r.LatencyMS))
+		found := []finding{ok(check, fmt.Sprintf("%s as %s, %d ms", r.Instance.Name, r.Account.Name, r.LatencyMS))}
+		for _, w := range r.Warnings {
+			found = append(found, warn(check+" "+w.Code, w.Message))
+		}
+		return found
 	}
 	in := service.ValidateConnectionIn{}
 	in.Body.ConnectionID = k.ID
 	if _, err := s.ValidateConnection(ctx, t, in); err != nil {
-		return failed(check, err)
+		return []finding{failed(check, err)}
 	}
 	if k.Status != domain.Connected {
-		return warn(check, string(k.Status)+": "+k.Reason)
+		return []finding{warn(check, string(k.Status)+": "+k.Reason)}
 	}
-	return ok(check, "the credential opens; --probe asks the system")
+	return []finding{ok(check, "the credential opens; --probe asks the system")}
 }
