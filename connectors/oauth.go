@@ -10,10 +10,12 @@ import (
 
 // OAuthProvider describes an authorization server as data: one more provider is one more value of it, and at most
 // the hook [OAuth.Discover]. Its addresses, client id and client secret are the operator's settings, named after ID:
-// ATLASSIAN_AUTH_URL, ATLASSIAN_CLIENT_ID. Connectors that share a provider share the grants of one account.
+// ATLASSIAN_CLIENT_ID. Connectors that share a provider share the grants of one account.
 type OAuthProvider struct {
 	ID   string // lower case, "atlassian"
 	Name string // as people write it, "Atlassian"
+	// Setting is the operator's setting with the address of the authorization server.
+	Setting string
 
 	// Paths below the authorization address. RevokePath (RFC 7009) and IntrospectPath (RFC 7662) are empty where the
 	// provider has no such endpoint.

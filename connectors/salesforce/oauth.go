@@ -11,7 +11,7 @@ import (
 // https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm describes it. A refresh
 // token rotates only where the app is set up so; no time is documented in which a used one is taken again.
 var provider = connectors.OAuthProvider{
-	ID: "salesforce", Name: "Salesforce",
+	ID: "salesforce", Name: "Salesforce", Setting: "SALESFORCE_LOGIN_URL",
 	AuthorizePath: "/services/oauth2/authorize", TokenPath: "/services/oauth2/token",
 	RevokePath: "/services/oauth2/revoke", IntrospectPath: "/services/oauth2/introspect",
 	PKCE: true, RefreshScope: "refresh_token",

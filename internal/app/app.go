@@ -5,8 +5,10 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -38,11 +40,13 @@ type App struct {
 	Service *service.Service
 	Config  *config.Config
 
-	options  Options
-	metrics  *httpapi.Metrics
-	keeper   func() (*secret.Keeper, error)
-	store    *lazyStore
-	outbound *outbound
+	options Options
+	metrics *httpapi.Metrics
+	keeper  func() (*secret.Keeper, error)
+	// sealedWith returns the ids of the keys that stored credentials are sealed with.
+	sealedWith func() ([]string, error)
+	store      *lazyStore
+	outbound   *outbound
 }
 
 // Build puts ucf together. It opens nothing.
@@ -53,8 +57,9 @@ func Build(cfg *config.Config, o Options) *App {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log}}
-	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return openKeeper(cfg, o.Warn) })
+	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log, life: context.Background()}}
+	a.sealedWith = a.store.keyIDs
+	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return a.openKeeper(o.Warn) })
 	a.outbound = newOutbound(cfg, o, a.observe)
 	keeper := lazyKeeper{a.keeper}
 	a.Service = service.New(service.Deps{
@@ -91,11 +96,15 @@ func (a *App) Close() error {
 }
 
 // openKeeper returns the keeper of ENCRYPTION_KEY, or of the key file, which is made where there is none.
-func openKeeper(cfg *config.Config, warn func(string)) (*secret.Keeper, error) {
+func (a *App) openKeeper(warn func(string)) (*secret.Keeper, error) {
+	cfg := a.Config
 	keys := cfg.EncryptionKey
 	if keys.IsZero() {
 		if cfg.ConfigDir == "" {
 			return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep an encryption key in: set ENCRYPTION_KEY, or XDG_CONFIG_HOME")
+		}
+		if err := a.keyIsNotMissing(); err != nil {
+			return nil, err
 		}
 		loaded, made, err := secret.LoadFile(cfg.KeyFile())
 		if err != nil {
@@ -107,6 +116,23 @@ func openKeeper(cfg *config.Config, warn func(string)) (*secret.Keeper, error) {
 		keys = loaded
 	}
 	return secret.Parse(keys)
+}
+
+// keyIsNotMissing refuses to make a key file where stored credentials say that there was one: a new key opens none of
+// them, and would stand where the old one belongs.
+func (a *App) keyIsNotMissing() error {
+	if _, err := os.Stat(a.Config.KeyFile()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Stat(a.Config.Database()); a.Config.DataDir == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	ids, err := a.sealedWith()
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return connectors.Errorf(connectors.Unavailable,
+		"the encryption key is missing: credentials are stored, and %s is gone; put it back, or set ENCRYPTION_KEY; nothing was changed", a.Config.KeyFile())
 }
 
 // lazyKeeper seals with a keeper that is opened on first use.
@@ -146,6 +172,7 @@ func (k lazyKeeper) KeyIDs() ([]string, error) {
 type lazyStore struct {
 	path, dir string
 	log       *slog.Logger
+	life      context.Context // of the app
 
 	mu     sync.Mutex
 	opened store.Store
@@ -169,6 +196,17 @@ func (l *lazyStore) open(ctx context.Context) (store.Store, error) {
 	}
 	l.opened = st
 	return st, nil
+}
+
+// keyIDs asks the store for the ids of keys. That happens once, for whoever first needs a key, and takes nobody's context.
+func (l *lazyStore) keyIDs() ([]string, error) {
+	st, err := l.open(l.life)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(l.life, closeTimeout)
+	defer cancel()
+	return st.TokenKeyIDs(ctx)
 }
 
 func (l *lazyStore) close() error {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -368,6 +370,101 @@ func TestRevokeOfASharedGrant(t *testing.T) {
 	toks, err := d.app.Service.Tokens(t.Context(), "acme", service.TokensIn{Limit: 50})
 	if err != nil || len(toks.Items) != 0 {
 		t.Errorf("tokens left: %+v, %v", toks.Items, err)
+	}
+}
+
+// TestRevokesAtOnce revokes both connections of one consent at the same time: one of them withdraws it, and nothing is
+// left.
+func TestRevokesAtOnce(t *testing.T) {
+	for range 15 {
+		d := newDesk(t, sandbox.Options{})
+		one, two := d.connect("acme", "salesforce", name("one")), d.connect("acme", "salesforce", name("two"))
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		how := map[string]int{}
+		for _, id := range []string{one.ConnectionID, two.ConnectionID} {
+			wg.Go(func() {
+				in := service.RevokeIn{}
+				in.Body.ConnectionID = id
+				out, err := d.app.Service.Revoke(t.Context(), "acme", in)
+				mu.Lock()
+				defer mu.Unlock()
+				if how[out.AtProvider]++; err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if how[service.AtProviderRevoked] == 0 {
+			t.Errorf("nobody withdrew the consent: %v", how)
+		}
+		toks, err := d.app.Service.Tokens(t.Context(), "acme", service.TokensIn{Limit: 50})
+		if err != nil || len(toks.Items) != 0 {
+			t.Errorf("tokens left: %+v, %v", toks.Items, err)
+		}
+	}
+}
+
+// TestConnectWhileRevoked connects a second time while the first connection of the consent is revoked: whoever is told
+// that it is connected, is.
+func TestConnectWhileRevoked(t *testing.T) {
+	told, connected := 0, 0
+	for range 15 {
+		d := newDesk(t, sandbox.Options{})
+		first := d.connect("acme", "salesforce", name("first"))
+		back := d.back("acme", "salesforce", name("second"))
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			in := service.RevokeIn{}
+			in.Body.ConnectionID = first.ConnectionID
+			if _, err := d.app.Service.Revoke(t.Context(), "acme", in); err != nil {
+				t.Error(err)
+			}
+		}()
+		out, err := d.complete("acme", "salesforce", back)
+		<-revoked
+		if err != nil {
+			told++
+			if code := connectors.CodeOf(err); code != connectors.InvalidRequest && code != connectors.Conflict {
+				t.Errorf("got %v", err)
+			}
+			continue
+		}
+		connected++
+		if _, err := d.app.Service.Probe(t.Context(), "acme", probeOf("salesforce", out.ConnectionID)); err != nil {
+			t.Errorf("connected, and its first use fails: %v", err)
+		}
+	}
+	t.Logf("%d connected, %d were told that the consent was withdrawn", connected, told)
+}
+
+// TestKeyFileIsGone takes the key file away: no new one takes its place, and with it back everything is as it was.
+func TestKeyFileIsGone(t *testing.T) {
+	d := newDesk(t, sandbox.Options{})
+	d.connect("acme", "jira")
+	file := d.app.Config.KeyFile()
+	key, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	again := build(t, home, false)
+	_, err = again.Service.Items(t.Context(), "acme", service.ItemsIn{ListIn: service.ListIn{ConnectorID: "jira", Limit: 1}})
+	if connectors.CodeOf(err) != connectors.Unavailable || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("a new key took the place of the old one: %v", err)
+	}
+	if err := os.WriteFile(file, key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := build(t, home, false).Service.CheckKeys(t.Context()); err != nil {
+		t.Errorf("with the key back: %v", err)
 	}
 }
 

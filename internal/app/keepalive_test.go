@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/sandbox"
 	"github.com/unified-connector/ucf/internal/service"
@@ -113,6 +114,22 @@ func TestRotationOfTheKey(t *testing.T) {
 	}
 	if _, err := early.Service.RotateKeys(t.Context(), nil); err == nil {
 		t.Error("a rotation without the old key")
+	}
+
+	// A new consent ends the account's earlier one at the provider, and a revoke the credential here: neither begins
+	// without the key.
+	in := service.ConnectIn{ConnectorIn: service.ConnectorIn{ID: "jira"}}
+	in.Body.Method, in.Body.RedirectURI, in.Body.Name = connectors.MethodOAuth, page, "second"
+	if _, err := early.Service.Connect(t.Context(), "acme", in); connectors.CodeOf(err) != connectors.Unavailable {
+		t.Errorf("a consent without the old key: got %v", err)
+	}
+	revoke := service.RevokeIn{}
+	revoke.Body.ConnectionID = jira.ConnectionID
+	if _, err := early.Service.Revoke(t.Context(), "acme", revoke); connectors.CodeOf(err) != connectors.Unavailable {
+		t.Errorf("a revoke without the old key: got %v", err)
+	}
+	if _, err := d.app.Service.Probe(t.Context(), "acme", probeOf("jira", jira.ConnectionID)); err != nil {
+		t.Errorf("the connection after that: %v", err)
 	}
 
 	both := build(t, t.TempDir(), false, append(environ, "ENCRYPTION_KEY="+newer+","+older)...)

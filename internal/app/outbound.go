@@ -122,7 +122,7 @@ func (b *outbound) Unsigned(t domain.Tenant, p *connectors.OAuthProvider) (*http
 		return nil, err
 	}
 	return b.client(t, guard, transport.Options{
-		Host: address, Field: strings.ToUpper(p.ID) + "_AUTH_URL", Connector: p.ID, Retry: transport.RetryPolicy{Tries: 1},
+		Host: address, Field: p.Setting, Connector: p.ID, Retry: transport.RetryPolicy{Tries: 1},
 	})
 }
 

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/service"
 )
 
@@ -136,7 +138,8 @@ func (c *commandLine) connectionsRevokeCmd() *cobra.Command {
 				return err
 			}
 			c.note(revokedNote(out))
-			return c.show(out, fields("revoked", fmt.Sprint(out.Revoked), "at the provider", out.AtProvider, "kept by", refsOf(out.Kept)))
+			err = c.show(out, fields("revoked", fmt.Sprint(out.Revoked), "at the provider", out.AtProvider, "kept by", refsOf(out.Kept)))
+			return cmp.Or(err, notWithdrawn(out.AtProvider))
 		},
 	}
 	cmd.Flags().StringVar(&in.Body.Reason, "reason", "", "why, for the audit log")
@@ -156,6 +159,14 @@ func revokedNote(out service.RevokedOut) string {
 	return "the consent is gone from here, but not at the provider: " + out.Warning
 }
 
+// notWithdrawn returns the error that tells a program what the note tells people: done here, and not at the provider.
+func notWithdrawn(how string) error {
+	if how != service.AtProviderFailed {
+		return nil
+	}
+	return connectors.Errorf(connectors.Incomplete, "the provider was not told: remove the consent there by hand")
+}
+
 func (c *commandLine) connectionsDeleteCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONNECTION", Short: "Remove a connection with its credential and its cursors", Args: args("CONNECTION"),
@@ -169,7 +180,9 @@ func (c *commandLine) connectionsDeleteCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.show(out, fields("deleted", fmt.Sprint(out.Deleted)))
+			c.note(revokedNote(service.RevokedOut{AtProvider: out.AtProvider, Kept: out.Kept, Warning: out.Warning}))
+			err = c.show(out, fields("deleted", fmt.Sprint(out.Deleted), "at the provider", out.AtProvider, "kept by", refsOf(out.Kept)))
+			return cmp.Or(err, notWithdrawn(out.AtProvider))
 		},
 	}
 }

@@ -97,7 +97,9 @@ func examineGrant(tok service.TokenOut) (f finding, worth bool) {
 	switch {
 	case tok.Refused != "":
 		return warn(check, fmt.Sprintf("refused for good: %s; connect again (used by %s)", tok.Refused, used)), true
-	case tok.DiesInDays != nil && *tok.DiesInDays <= dyingDays:
+	case tok.DiesInDays != nil && *tok.DiesInDays > dyingDays:
+		return ok(check, fmt.Sprintf("alive; unused it would end in %s (used by %s)", days(tok.DiesInDays), used)), true
+	case tok.DiesInDays != nil:
 		return warn(check, fmt.Sprintf("the provider drops it in %s unless it is used; `ucf serve` keeps it alive, or `ucf tokens refresh` (used by %s)", days(tok.DiesInDays), used)), true
 	}
 	return f, false

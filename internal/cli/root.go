@@ -125,6 +125,9 @@ func (c *commandLine) begin(cmd *cobra.Command) error {
 	if c.flags.timeout <= 0 || c.flags.deadline < 0 {
 		return usage("--timeout and --deadline must be above zero")
 	}
+	if f := cmd.Flags().Lookup("tenant"); f != nil && f.Changed && c.flags.tenant == "" {
+		return connectors.Errorf(connectors.TenantRequired, "--tenant is empty: name one, or leave the flag away")
+	}
 	ctx := service.WithCaller(cmd.Context(), service.Caller{Actor: actor(), RequestID: c.requestID})
 	if c.flags.deadline > 0 {
 		ctx, c.cancel = context.WithTimeout(ctx, c.flags.deadline)
@@ -199,14 +202,12 @@ func (c *commandLine) say(label, msg string) {
 
 func (c *commandLine) notef(format string, args ...any) { c.note(fmt.Sprintf(format, args...)) }
 
-// log returns the log of a command: everything with --verbose, warnings otherwise, errors with --quiet.
+// log returns the log of a command: everything with --verbose, errors otherwise. What an operator should know is in what
+// the command answers.
 func (c *commandLine) log() *slog.Logger {
-	level := slog.LevelWarn
-	switch {
-	case c.flags.verbose:
+	level := slog.LevelError
+	if c.flags.verbose {
 		level = slog.LevelDebug
-	case c.flags.quiet:
-		level = slog.LevelError
 	}
 	return slog.New(slog.NewTextHandler(c.io.Err, &slog.HandlerOptions{Level: level}))
 }

@@ -134,7 +134,7 @@ func (a *api) addCredentials() {
 		return a.Service.Revoke(ctx, t, service.RevokeIn{Body: in.Body})
 	})
 
-	op = operation{method: http.MethodGet, tag: tagConnections, path: "/connections/{id}/token", id: "getToken", summary: "Read a credential in the clear"}
+	op = operation{method: http.MethodGet, tag: tagConnections, path: "/connections/{id}/token", id: "getToken", asks: true, summary: "Read a credential in the clear"}
 	op.details = "Refreshed first where the provider does that. The reading is in the audit log before it is answered."
 	bind(a, op, a.Service.GetToken)
 

@@ -116,7 +116,7 @@ func (a *api) checkQuery(ctx huma.Context, next func(huma.Context)) {
 func queryFaults(query url.Values, op *huma.Operation) error {
 	known := []string{"workspaceId"}
 	for _, p := range op.Parameters {
-		if p.In == "query" {
+		if p.In == "query" && !slices.Contains(known, p.Name) {
 			known = append(known, p.Name)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,8 +25,8 @@ const maxAnswer = 1 << 20
 // Client speaks to the authorization server of one app. It repeats nothing and follows no redirect. HTTP is a client
 // that guards where it goes and signs nothing. A Client may be used by many goroutines at once.
 //
-// Its errors are [connectors.Unavailable] ([connectors.RateLimited] where the provider says so), or
-// [connectors.Reauthorize] for what the provider refused for good; [FailureOf] tells more. They show no token, code or
+// Its errors are [connectors.ProviderError] ([connectors.RateLimited] where the provider says so, [connectors.Timeout] where
+// it does not answer in time), or [connectors.Reauthorize] for what the provider refused for good; [FailureOf] tells more. They show no token, code or
 // secret.
 type Client struct {
 	App  App
@@ -161,7 +160,7 @@ func (c *Client) post(ctx context.Context, path string, params map[string]string
 	var connected atomic.Bool
 	req, err := http.NewRequestWithContext(trace(ctx, &connected), http.MethodPost, c.App.AuthURL+path, bytes.NewReader(body))
 	if err != nil {
-		return reply{}, fail(Misconfigured, nil, fmt.Sprintf("the address of %s is not a URL: check %s_AUTH_URL", c.App.Provider.Name, strings.ToUpper(c.App.Provider.ID)))
+		return reply{}, fail(Misconfigured, nil, fmt.Sprintf("the address of %s is not a URL: check %s", c.App.Provider.Name, c.App.Provider.Setting))
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Accept", "application/json")

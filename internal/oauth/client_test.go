@@ -29,7 +29,7 @@ const (
 
 func atlassian() *connectors.OAuthProvider {
 	return &connectors.OAuthProvider{
-		ID: "atlassian", Name: "Atlassian", AuthorizePath: "/authorize", TokenPath: "/oauth/token", JSON: true,
+		ID: "atlassian", Name: "Atlassian", Setting: "ATLASSIAN_AUTH_URL", AuthorizePath: "/authorize", TokenPath: "/oauth/token", JSON: true,
 		Params:       map[string]string{"audience": "api.atlassian.com", "prompt": "consent"},
 		RefreshScope: "offline_access", Dead: connectors.OAuthErrors{"invalid_grant", "unauthorized_client:refresh_token is invalid"},
 		ReuseWindow: 10 * time.Minute, IdleLimit: 90 * 24 * time.Hour,
@@ -38,7 +38,7 @@ func atlassian() *connectors.OAuthProvider {
 
 func salesforce() *connectors.OAuthProvider {
 	return &connectors.OAuthProvider{
-		ID: "salesforce", Name: "Salesforce", AuthorizePath: "/services/oauth2/authorize", TokenPath: "/services/oauth2/token",
+		ID: "salesforce", Name: "Salesforce", Setting: "SALESFORCE_LOGIN_URL", AuthorizePath: "/services/oauth2/authorize", TokenPath: "/services/oauth2/token",
 		RevokePath: "/services/oauth2/revoke", IntrospectPath: "/services/oauth2/introspect", PKCE: true,
 		RefreshScope: "refresh_token", Dead: connectors.OAuthErrors{"invalid_grant"}, APIField: "instance_url",
 	}

@@ -52,9 +52,14 @@ func (f *failed) Unwrap() error { return f.cause }
 
 // fail returns an error of that meaning; only a refusal asks for a new consent.
 func fail(kind Failure, cause error, message string) *connectors.Error {
-	code := connectors.Unavailable
-	if kind == Refused {
+	code := connectors.ProviderError
+	switch {
+	case kind == Refused:
 		code = connectors.Reauthorize
+	case connectors.CodeOf(cause) == connectors.Timeout:
+		code = connectors.Timeout
+	case connectors.CodeOf(cause) == connectors.Unavailable:
+		code = connectors.Unavailable // the caller went away
 	}
 	return &connectors.Error{Code: code, Message: message, Err: &failed{kind, cause}}
 }
@@ -133,7 +138,7 @@ func (c *Client) advice(status int, code string) string {
 	case code == "invalid_client", status == http.StatusUnauthorized:
 		return "does not accept the client secret of the OAuth app: check " + setting("CLIENT_SECRET") + own + " and that it belongs to " + setting("CLIENT_ID")
 	case wrongAddress(status):
-		return "has no token endpoint at its address: check " + setting("AUTH_URL")
+		return "has no token endpoint at its address: check " + c.App.Provider.Setting
 	}
 	return "does not accept the request: check the settings of the OAuth app there, its redirect addresses and scopes"
 }

@@ -58,38 +58,38 @@ func TestRefreshFailures(t *testing.T) {
 		"dead at Salesforce":         {salesforce(), answer(400, "", `{"error":"invalid_grant","error_description":"expired access/refresh token"}`), Refused, connectors.Reauthorize, "expired access/refresh token"},
 		"dead with status 200":       {atlassian(), answer(200, "", `{"error":"invalid_grant"}`), Refused, connectors.Reauthorize, "HTTP 200 invalid_grant"},
 		"dead as a form":             {atlassian(), answer(400, "Content-Type: application/x-www-form-urlencoded", `error=invalid_grant`), Refused, connectors.Reauthorize, "invalid_grant"},
-		"address refused":            {salesforce(), answer(400, "", `{"error":"invalid_grant","error_description":"ip restricted"}`), Misconfigured, connectors.Unavailable, "ip restricted"},
+		"address refused":            {salesforce(), answer(400, "", `{"error":"invalid_grant","error_description":"ip restricted"}`), Misconfigured, connectors.ProviderError, "ip restricted"},
 		"too many logins":            {salesforce(), answer(400, "", `{"error":"invalid_grant","error_description":"login rate exceeded"}`), Outage, connectors.RateLimited, "login rate exceeded"},
-		"app may not refresh":        {atlassian(), answer(403, "", `{"error":"unauthorized_client","error_description":"Grant type refresh_token not allowed for the client."}`), Misconfigured, connectors.Unavailable, "ATLASSIAN_CLIENT_ID"},
-		"wrong secret":               {salesforce(), answer(400, "", `{"error":"invalid_client","error_description":"invalid client credentials"}`), Misconfigured, connectors.Unavailable, "client secret of the OAuth app: check SALESFORCE_CLIENT_SECRET"},
-		"wrong secret at Atlassian":  {atlassian(), answer(401, "", `{"error":"access_denied","error_description":"Unauthorized"}`), Misconfigured, connectors.Unavailable, "ATLASSIAN_CLIENT_SECRET"},
-		"wrong secret without words": {atlassian(), answer(401, "", html), Misconfigured, connectors.Unavailable, "ATLASSIAN_CLIENT_SECRET"},
-		"wrong client id":            {salesforce(), answer(400, "", `{"error":"invalid_client_id"}`), Misconfigured, connectors.Unavailable, "SALESFORCE_CLIENT_ID"},
-		"no endpoint":                {atlassian(), answer(404, "", html), Misconfigured, connectors.Unavailable, "check ATLASSIAN_AUTH_URL"},
-		"redirect":                   {atlassian(), answer(302, "Location: /elsewhere", ""), Misconfigured, connectors.Unavailable, "check ATLASSIAN_AUTH_URL"},
-		"redirect that keeps method": {atlassian(), answer(307, "Location: /elsewhere", ""), Misconfigured, connectors.Unavailable, "check ATLASSIAN_AUTH_URL"},
-		"busy":                       {atlassian(), answer(503, "Retry-After: 7", html), Outage, connectors.Unavailable, "try again later"},
+		"app may not refresh":        {atlassian(), answer(403, "", `{"error":"unauthorized_client","error_description":"Grant type refresh_token not allowed for the client."}`), Misconfigured, connectors.ProviderError, "ATLASSIAN_CLIENT_ID"},
+		"wrong secret":               {salesforce(), answer(400, "", `{"error":"invalid_client","error_description":"invalid client credentials"}`), Misconfigured, connectors.ProviderError, "client secret of the OAuth app: check SALESFORCE_CLIENT_SECRET"},
+		"wrong secret at Atlassian":  {atlassian(), answer(401, "", `{"error":"access_denied","error_description":"Unauthorized"}`), Misconfigured, connectors.ProviderError, "ATLASSIAN_CLIENT_SECRET"},
+		"wrong secret without words": {atlassian(), answer(401, "", html), Misconfigured, connectors.ProviderError, "ATLASSIAN_CLIENT_SECRET"},
+		"wrong client id":            {salesforce(), answer(400, "", `{"error":"invalid_client_id"}`), Misconfigured, connectors.ProviderError, "SALESFORCE_CLIENT_ID"},
+		"no endpoint":                {atlassian(), answer(404, "", html), Misconfigured, connectors.ProviderError, "check ATLASSIAN_AUTH_URL"},
+		"redirect":                   {atlassian(), answer(302, "Location: /elsewhere", ""), Misconfigured, connectors.ProviderError, "check ATLASSIAN_AUTH_URL"},
+		"redirect that keeps method": {atlassian(), answer(307, "Location: /elsewhere", ""), Misconfigured, connectors.ProviderError, "check ATLASSIAN_AUTH_URL"},
+		"busy":                       {atlassian(), answer(503, "Retry-After: 7", html), Outage, connectors.ProviderError, "try again later"},
 		"too many":                   {atlassian(), answer(429, "Retry-After: 7", ""), Outage, connectors.RateLimited, "try again later"},
 		"for a while":                {atlassian(), answer(400, "", `{"error":"temporarily_unavailable"}`), Outage, connectors.RateLimited, "temporarily_unavailable"},
-		"server fault":               {atlassian(), answer(500, "", `{"error":"invalid_grant"}`), Ambiguous, connectors.Unavailable, "no sound answer (HTTP 500 invalid_grant)"},
-		"gateway":                    {atlassian(), answer(502, "", html), Ambiguous, connectors.Unavailable, "HTTP 502"},
-		"gateway timeout":            {atlassian(), answer(504, "", html), Ambiguous, connectors.Unavailable, "HTTP 504"},
-		"unknown fault":              {salesforce(), answer(400, "", `{"error":"unknown_error","error_description":"retry your request"}`), Ambiguous, connectors.Unavailable, "retry your request"},
-		"refused by nobody":          {atlassian(), answer(403, "", html), Ambiguous, connectors.Unavailable, "HTTP 403"},
-		"HTML with 200":              {atlassian(), answer(200, "Content-Type: text/html", html), Ambiguous, connectors.Unavailable, "no sound answer (HTTP 200)"},
-		"empty with 200":             {atlassian(), answer(200, "", ""), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"no token with 200":          {atlassian(), answer(200, "", `{"access_token":"","refresh_token":"r2"}`), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"a list with 200":            {atlassian(), answer(200, "", `[{"access_token":"a"}]`), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"more after the answer":      {atlassian(), answer(200, "", `{"access_token":"a"}{"access_token":"b"}`), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"huge":                       {atlassian(), answer(200, "", `{"access_token":"a","pad":"`+strings.Repeat("x", maxAnswer)+`"}`), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"huge after the answer":      {atlassian(), answer(200, "", `{"access_token":"a"}`+strings.Repeat(" ", maxAnswer)), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"huge refusal":               {atlassian(), answer(403, "", `{"error":"invalid_grant","pad":"`+strings.Repeat("x", maxAnswer)+`"}`), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"closed after the request":   {atlassian(), hijack(""), Ambiguous, connectors.Unavailable, "the connection broke"},
-		"cut off in the headers":     {atlassian(), hijack("HTTP/1.1 200 OK\r\nContent-Le"), Ambiguous, connectors.Unavailable, "the connection broke"},
-		"cut off in the body":        {atlassian(), hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"access_token\":\"a\"}"), Ambiguous, connectors.Unavailable, "no sound answer"},
-		"not HTTP":                   {atlassian(), hijack("SSH-2.0-OpenSSH\r\n"), Ambiguous, connectors.Unavailable, "the connection broke"},
+		"server fault":               {atlassian(), answer(500, "", `{"error":"invalid_grant"}`), Ambiguous, connectors.ProviderError, "no sound answer (HTTP 500 invalid_grant)"},
+		"gateway":                    {atlassian(), answer(502, "", html), Ambiguous, connectors.ProviderError, "HTTP 502"},
+		"gateway timeout":            {atlassian(), answer(504, "", html), Ambiguous, connectors.ProviderError, "HTTP 504"},
+		"unknown fault":              {salesforce(), answer(400, "", `{"error":"unknown_error","error_description":"retry your request"}`), Ambiguous, connectors.ProviderError, "retry your request"},
+		"refused by nobody":          {atlassian(), answer(403, "", html), Ambiguous, connectors.ProviderError, "HTTP 403"},
+		"HTML with 200":              {atlassian(), answer(200, "Content-Type: text/html", html), Ambiguous, connectors.ProviderError, "no sound answer (HTTP 200)"},
+		"empty with 200":             {atlassian(), answer(200, "", ""), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"no token with 200":          {atlassian(), answer(200, "", `{"access_token":"","refresh_token":"r2"}`), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"a list with 200":            {atlassian(), answer(200, "", `[{"access_token":"a"}]`), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"more after the answer":      {atlassian(), answer(200, "", `{"access_token":"a"}{"access_token":"b"}`), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"huge":                       {atlassian(), answer(200, "", `{"access_token":"a","pad":"`+strings.Repeat("x", maxAnswer)+`"}`), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"huge after the answer":      {atlassian(), answer(200, "", `{"access_token":"a"}`+strings.Repeat(" ", maxAnswer)), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"huge refusal":               {atlassian(), answer(403, "", `{"error":"invalid_grant","pad":"`+strings.Repeat("x", maxAnswer)+`"}`), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"closed after the request":   {atlassian(), hijack(""), Ambiguous, connectors.ProviderError, "the connection broke"},
+		"cut off in the headers":     {atlassian(), hijack("HTTP/1.1 200 OK\r\nContent-Le"), Ambiguous, connectors.ProviderError, "the connection broke"},
+		"cut off in the body":        {atlassian(), hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"access_token\":\"a\"}"), Ambiguous, connectors.ProviderError, "no sound answer"},
+		"not HTTP":                   {atlassian(), hijack("SSH-2.0-OpenSSH\r\n"), Ambiguous, connectors.ProviderError, "the connection broke"},
 		"secrets echoed": {
-			atlassian(), answer(400, "", `{"error":"`+canarySecret+`","error_description":"token `+canaryRefresh+` of client-1"}`), Ambiguous, connectors.Unavailable, "no sound answer (HTTP 400):",
+			atlassian(), answer(400, "", `{"error":"`+canarySecret+`","error_description":"token `+canaryRefresh+` of client-1"}`), Ambiguous, connectors.ProviderError, "no sound answer (HTTP 400):",
 		},
 		"what looks like a token echoed": {
 			atlassian(), answer(403, "", `{"error":"invalid_grant","error_description":"eyJraWQiOiJhYmMiLCJhbGciOiJSUzI1NiJ9.e30.sig is spent"}`), Refused, connectors.Reauthorize, "refused the refresh token (HTTP 403 invalid_grant)",
@@ -144,7 +144,7 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 	})
 	_, err := c.Refresh(t.Context(), connectors.NewSecret(canaryRefresh))
-	checkFailure(t, err, Ambiguous, connectors.Unavailable, "no sound answer")
+	checkFailure(t, err, Ambiguous, connectors.ProviderError, "no sound answer")
 	if <-done; written.Load() >= 256<<20 {
 		t.Error("all of it was read")
 	}
@@ -163,7 +163,7 @@ func TestSentOrNot(t *testing.T) {
 		return err
 	}
 	t.Run("refused connection", func(t *testing.T) {
-		checkFailure(t, ask(t.Context(), base()), Outage, connectors.Unavailable, "could not be asked")
+		checkFailure(t, ask(t.Context(), base()), Outage, connectors.ProviderError, "could not be asked")
 	})
 	t.Run("guard", func(t *testing.T) {
 		c := base()
@@ -171,7 +171,7 @@ func TestSentOrNot(t *testing.T) {
 			r.Body.Close()
 			return nil, connectors.InvalidFields(connectors.Fault{Field: "ATLASSIAN_AUTH_URL", Message: "leads to a private address"})
 		})
-		checkFailure(t, ask(t.Context(), c), Outage, connectors.Unavailable, "ATLASSIAN_AUTH_URL: leads to a private address")
+		checkFailure(t, ask(t.Context(), c), Outage, connectors.ProviderError, "ATLASSIAN_AUTH_URL: leads to a private address")
 	})
 	t.Run("limited before it is sent", func(t *testing.T) {
 		c := base()
@@ -193,7 +193,7 @@ func TestSentOrNot(t *testing.T) {
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
-		checkFailure(t, ask(ctx, c), Outage, connectors.Unavailable, "did not answer in time")
+		checkFailure(t, ask(ctx, c), Outage, connectors.Timeout, "did not answer in time")
 	})
 	t.Run("TLS that fails", func(t *testing.T) {
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -202,7 +202,7 @@ func TestSentOrNot(t *testing.T) {
 		defer srv.Close()
 		c := base()
 		c.App.AuthURL = srv.URL
-		checkFailure(t, ask(t.Context(), c), Outage, connectors.Unavailable, "could not be asked")
+		checkFailure(t, ask(t.Context(), c), Outage, connectors.ProviderError, "could not be asked")
 	})
 	t.Run("time out after the request", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -224,7 +224,7 @@ func TestSentOrNot(t *testing.T) {
 		}()
 		c := base()
 		c.HTTP.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
-		checkFailure(t, ask(t.Context(), c), Ambiguous, connectors.Unavailable, "the connection broke")
+		checkFailure(t, ask(t.Context(), c), Ambiguous, connectors.ProviderError, "the connection broke")
 	})
 	t.Run("an idle connection that died, then nobody there", func(t *testing.T) {
 		// net/http sends anew what the dead connection took nothing of; the second connection is refused.
@@ -242,7 +242,7 @@ func TestSentOrNot(t *testing.T) {
 		dead.Store(true)
 		srv.Listener.Close()
 		defer srv.Close()
-		checkFailure(t, ask(t.Context(), c), Outage, connectors.Unavailable, "could not be asked")
+		checkFailure(t, ask(t.Context(), c), Outage, connectors.ProviderError, "could not be asked")
 	})
 }
 
@@ -271,10 +271,10 @@ func TestExchangeFailures(t *testing.T) {
 		message string
 	}{
 		"used code":      {answer(403, "", `{"error":"invalid_grant","error_description":"Invalid authorization code"}`), Refused, connectors.Reauthorize, "refused the code of this consent"},
-		"wrong verifier": {answer(400, "", `{"error":"invalid_request","error_description":"`+canaryVerifier+`"}`), Misconfigured, connectors.Unavailable, "(HTTP 400 invalid_request)"},
+		"wrong verifier": {answer(400, "", `{"error":"invalid_request","error_description":"`+canaryVerifier+`"}`), Misconfigured, connectors.ProviderError, "(HTTP 400 invalid_request)"},
 		"code echoed":    {answer(400, "", `{"error":"invalid_grant","error_description":"no `+canaryCode+`"}`), Refused, connectors.Reauthorize, "(HTTP 400 invalid_grant)"},
-		"wrong secret":   {answer(400, "", `{"error":"invalid_client"}`), Misconfigured, connectors.Unavailable, "SALESFORCE_CLIENT_SECRET"},
-		"lost":           {hijack(""), Ambiguous, connectors.Unavailable, "did not answer"},
+		"wrong secret":   {answer(400, "", `{"error":"invalid_client"}`), Misconfigured, connectors.ProviderError, "SALESFORCE_CLIENT_SECRET"},
+		"lost":           {hijack(""), Ambiguous, connectors.ProviderError, "did not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newTestClient(t, salesforce(), tt.handler)
@@ -292,12 +292,12 @@ func TestRevoke(t *testing.T) {
 	}{
 		"gone":          {salesforce(), answer(200, "", ""), ""},
 		"gone before":   {salesforce(), answer(400, "", `{"error":"invalid_token"}`), ""},
-		"wrong secret":  {salesforce(), answer(401, "", `{"error":"invalid_client"}`), connectors.Unavailable},
-		"server fault":  {salesforce(), answer(500, "", ""), connectors.Unavailable},
-		"redirect":      {salesforce(), answer(302, "Location: /login", ""), connectors.Unavailable},
-		"another kind":  {salesforce(), answer(400, "", `{"error":"unsupported_token_type"}`), connectors.Unavailable},
+		"wrong secret":  {salesforce(), answer(401, "", `{"error":"invalid_client"}`), connectors.ProviderError},
+		"server fault":  {salesforce(), answer(500, "", ""), connectors.ProviderError},
+		"redirect":      {salesforce(), answer(302, "Location: /login", ""), connectors.ProviderError},
+		"another kind":  {salesforce(), answer(400, "", `{"error":"unsupported_token_type"}`), connectors.ProviderError},
 		"no such call":  {atlassian(), answer(200, "", ""), connectors.Unsupported},
-		"never answers": {salesforce(), hijack(""), connectors.Unavailable},
+		"never answers": {salesforce(), hijack(""), connectors.ProviderError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := newTestClient(t, tt.provider, tt.handler).Revoke(t.Context(), connectors.NewSecret(canaryRefresh))
@@ -320,8 +320,8 @@ func TestIntrospect(t *testing.T) {
 		"tells as text": {salesforce(), answer(200, "", `{"active":true,"exp":"1795000000"}`), at, ""},
 		"does not tell": {salesforce(), answer(200, "", `{"active":true}`), time.Time{}, ""},
 		"not active":    {salesforce(), answer(200, "", `{"active":false,"exp":1795000000}`), time.Time{}, connectors.ProviderError},
-		"HTML":          {salesforce(), answer(200, "", `<html>`), time.Time{}, connectors.Unavailable},
-		"fails":         {salesforce(), answer(500, "", `{"active":true}`), time.Time{}, connectors.Unavailable},
+		"HTML":          {salesforce(), answer(200, "", `<html>`), time.Time{}, connectors.ProviderError},
+		"fails":         {salesforce(), answer(500, "", `{"active":true}`), time.Time{}, connectors.ProviderError},
 		"no such call":  {atlassian(), answer(200, "", ""), time.Time{}, connectors.Unsupported},
 	} {
 		t.Run(name, func(t *testing.T) {

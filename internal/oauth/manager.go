@@ -51,7 +51,7 @@ type Options struct {
 // spends a refresh token, all others wait for what it brings. It may be used by many goroutines at once.
 //
 // Its errors are [connectors.Reauthorize] when the provider refused the grant for good, and only then;
-// [connectors.Unavailable] or [connectors.RateLimited] when a refresh failed in a way that may pass; and the store's.
+// [connectors.ProviderError], [connectors.Timeout] or [connectors.RateLimited] when a refresh failed in a way that may pass; and the store's.
 type Manager struct {
 	o Options
 

@@ -280,7 +280,7 @@ func TestKeepAlive(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w.p.set(func() { w.p.dead = true })
-		if err := pr.KeepAlive(t.Context(), tok); connectors.CodeOf(err) != connectors.Unavailable {
+		if err := pr.KeepAlive(t.Context(), tok); connectors.CodeOf(err) != connectors.ProviderError {
 			t.Errorf("while the provider is away: %v", err)
 		}
 		if put, _, _ := w.stored(); !put.DueAt.Equal(time.Now()) {

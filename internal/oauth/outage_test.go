@@ -19,10 +19,10 @@ func TestNothingSpent(t *testing.T) {
 		code  connectors.Code
 		text  string
 	}{
-		"refused connection": {"", connectors.Unavailable, "could not be asked"},
-		"busy":               {fault503, connectors.Unavailable, "takes no requests for now"},
+		"refused connection": {"", connectors.ProviderError, "could not be asked"},
+		"busy":               {fault503, connectors.ProviderError, "takes no requests for now"},
 		"too many":           {fault429, connectors.RateLimited, "takes no requests for now"},
-		"wrong app":          {faultApp, connectors.Unavailable, "ATLASSIAN_CLIENT_SECRET"},
+		"wrong app":          {faultApp, connectors.ProviderError, "ATLASSIAN_CLIENT_SECRET"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, w *world) {
@@ -182,7 +182,7 @@ func TestPauses(t *testing.T) {
 		_, first := pr.Refresh(t.Context(), tenant, tokenID)
 		start = time.Now()
 		_, second := pr.Refresh(t.Context(), tenant, tokenID)
-		if took := time.Since(start); connectors.CodeOf(first) != connectors.Unavailable || second != nil || took != shortestPause {
+		if took := time.Since(start); connectors.CodeOf(first) != connectors.ProviderError || second != nil || took != shortestPause {
 			t.Errorf("after one failure (%v): %v after %s, want %s", first, second, took, shortestPause)
 		}
 	})
@@ -212,7 +212,7 @@ func TestKeysAreTriedFirst(t *testing.T) {
 		"cannot seal": func(o *Options) { o.Sealer = openOnly{o.Sealer} },
 		"no app": func(o *Options) {
 			o.Client = func(domain.Tenant, domain.Grant, connectors.Secret) (*Client, error) {
-				return nil, connectors.Errorf(connectors.Unavailable, "no app")
+				return nil, connectors.Errorf(connectors.ProviderError, "no app")
 			}
 		},
 	} {

@@ -16,8 +16,8 @@ import (
 func unavailable(t *testing.T, got []result, within time.Duration) {
 	t.Helper()
 	for _, r := range got {
-		if connectors.CodeOf(r.err) != connectors.Unavailable || r.took > within {
-			t.Fatalf("%s got %q %v after %s, want unavailable within %s", r.process, r.access, r.err, r.took, within)
+		if code := connectors.CodeOf(r.err); code != connectors.ProviderError && code != connectors.Unavailable || r.took > within {
+			t.Fatalf("%s got %q %v after %s, want a failure that may pass within %s", r.process, r.access, r.err, r.took, within)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestLostForLong(t *testing.T) {
 			t.Errorf("%d requests in 10 s", n)
 		}
 		time.Sleep(time.Until(start.Add(5 * time.Minute)))
-		if err := pr.KeepAlive(t.Context(), tok); connectors.CodeOf(err) != connectors.Unavailable {
+		if err := pr.KeepAlive(t.Context(), tok); connectors.CodeOf(err) != connectors.ProviderError {
 			t.Errorf("still away: %v", err)
 		}
 		if again, _, _ := w.stored(); !again.Grant.SpentAt.Equal(tok.Grant.SpentAt) {

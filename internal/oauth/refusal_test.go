@@ -140,7 +140,7 @@ func TestRefusal(t *testing.T) {
 				}
 			})
 			got := callers(1, pr)[0]
-			if code := connectors.CodeOf(got.err); code != connectors.Reauthorize && code != connectors.Unavailable || got.took > 10*time.Second {
+			if code := connectors.CodeOf(got.err); code != connectors.Reauthorize && code != connectors.Unavailable && code != connectors.ProviderError || got.took > 10*time.Second {
 				t.Errorf("got %v after %s", got.err, got.took)
 			}
 		})

@@ -163,6 +163,9 @@ func (s *Service) finishFlow(ctx context.Context, st store.Store, c *completion)
 	if c.client, err = s.client(c.tenant, app); err != nil {
 		return ConnectedOut{}, err
 	}
+	if err := s.CheckKeys(ctx); err != nil {
+		return ConnectedOut{}, err
+	}
 	if c.flow.Pending == nil {
 		if err := s.exchange(ctx, st, c); err != nil {
 			return ConnectedOut{}, err
@@ -283,7 +286,7 @@ func severalSites(sites []connectors.Site, why string) error {
 func (s *Service) bindGrant(ctx context.Context, st store.Store, c *completion, site connectors.Site) (ConnectedOut, error) {
 	p := c.flow.Pending
 	tok, err := st.Token(ctx, c.tenant, p.TokenID)
-	if connectors.CodeOf(err) == connectors.NotFound {
+	if connectors.CodeOf(err) == connectors.NotFound || err == nil && tok.Grant != nil && tok.Grant.Refused == retired {
 		return ConnectedOut{}, connectors.Errorf(connectors.InvalidRequest, "the consent was withdrawn meanwhile: begin again")
 	}
 	if err != nil {
@@ -338,7 +341,7 @@ func (s *Service) connectTo(ctx context.Context, st store.Store, c *completion, 
 		err := s.audited(ctx, c.tenant, "connection.create", target{"connection", conn.ID}, c.meta(conn), func() error {
 			return st.CreateConnection(ctx, conn)
 		})
-		return conn, s.settle(ctx, st, c, tok, err)
+		return conn, s.settle(ctx, st, conn, tok, err)
 	}
 	var conn domain.Connection
 	err := s.audited(ctx, c.tenant, "connection.update", target{"connection", c.flow.ConnectionID}, map[string]any{"tokenId": tok.ID}, func() error {
@@ -346,7 +349,7 @@ func (s *Service) connectTo(ctx context.Context, st store.Store, c *completion, 
 		conn, err = s.rebind(ctx, st, c, cfg, site, tok)
 		return err
 	})
-	return conn, s.settle(ctx, st, c, tok, err)
+	return conn, s.settle(ctx, st, conn, tok, err)
 }
 
 func (c *completion) meta(conn domain.Connection) map[string]any {

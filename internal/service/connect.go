@@ -246,6 +246,10 @@ func (s *Service) Connect(ctx context.Context, t domain.Tenant, in ConnectIn) (C
 	}
 	switch in.Body.Method {
 	case connectors.MethodOAuth:
+		// A provider may end the account's earlier consent when it gives a new one, so that must be fit to be kept.
+		if err := s.CheckKeys(ctx); err != nil {
+			return ConnectOut{}, err
+		}
 		return s.beginOAuth(ctx, t, def, in)
 	case "api_key":
 		return connectByKey(def)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -142,9 +141,13 @@ type DeleteConnectionIn struct {
 	IfMatch string `header:"If-Match" doc:"The revision that is to be removed"`
 }
 
-// DeletedOut says that a record is gone.
+// DeletedOut says that a connection is gone, and what became of its consent.
 type DeletedOut struct {
 	Deleted bool `json:"deleted"`
+	// AtProvider is set for consents by OAuth.
+	AtProvider string          `json:"atProvider,omitempty" enum:"revoked,kept,unsupported,failed" doc:"What became of a consent at its provider"`
+	Kept       []ConnectionRef `json:"kept,omitempty" doc:"Connections that use the same consent and keep it"`
+	Warning    string          `json:"warning,omitempty"`
 }
 
 // DeleteConnection removes a connection with its cursors and its credential. The credential goes first: a crash on
@@ -157,16 +160,29 @@ func (s *Service) DeleteConnection(ctx context.Context, t domain.Tenant, in Dele
 	if err := matches(in.IfMatch, c.Revision); err != nil {
 		return DeletedOut{}, err
 	}
-	err = s.audited(ctx, t, "connection.delete", target{"connection", c.ID}, map[string]any{"name": c.Name, "connectorId": c.ConnectorID}, func() error {
-		if c, _, err = s.revoke(ctx, st, c, "deleted"); err != nil {
+	out := DeletedOut{}
+	meta := map[string]any{"name": c.Name, "connectorId": c.ConnectorID}
+	err = s.audited(ctx, t, "connection.delete", target{"connection", c.ID}, meta, func() error {
+		var revoked RevokedOut
+		if c, revoked, err = s.revoke(ctx, st, c, "deleted"); err != nil {
 			return err
 		}
+		out.AtProvider, out.Kept, out.Warning = revoked.AtProvider, revoked.Kept, revoked.Warning
+		tellProvider(meta, revoked)
 		if _, err := st.DeleteSyncStates(ctx, t, c.ID, "", ""); err != nil {
 			return err
 		}
 		return st.DeleteConnection(ctx, t, c.ID, c.Revision)
 	})
-	return DeletedOut{err == nil}, err
+	out.Deleted = err == nil
+	return out, err
+}
+
+// tellProvider adds to an audit entry what became of a consent at its provider.
+func tellProvider(meta map[string]any, out RevokedOut) {
+	if out.AtProvider != "" {
+		meta["atProvider"] = out.AtProvider
+	}
 }
 
 // RevokeIn names the connection whose credential is to be dropped.
@@ -231,56 +247,131 @@ func (s *Service) Revoke(ctx context.Context, t domain.Tenant, in RevokeIn) (Rev
 		return RevokedOut{}, err
 	}
 	var out RevokedOut
-	err = s.audited(ctx, t, "connection.revoke", target{"connection", c.ID}, map[string]any{"reason": in.Body.Reason}, func() error {
+	meta := map[string]any{"reason": in.Body.Reason}
+	err = s.audited(ctx, t, "connection.revoke", target{"connection", c.ID}, meta, func() error {
 		_, out, err = s.revoke(ctx, st, c, in.Body.Reason)
+		tellProvider(meta, out)
 		return err
 	})
 	return out, err
 }
 
+// revoke drops a connection's credential. The connection lets go of it first: of several that let go of one consent at
+// once the last one to look finds nobody else, and withdraws it.
 func (s *Service) revoke(ctx context.Context, st store.Store, c domain.Connection, reason string) (domain.Connection, RevokedOut, error) {
 	out := RevokedOut{Revoked: true}
 	if c.Status == domain.Revoked && c.TokenID == "" {
 		return c, out, nil
 	}
-	others, err := s.withdraw(ctx, st, c, &out)
+	tok, secrets, err := s.openForRevoke(ctx, st, c)
 	if err != nil {
 		return c, RevokedOut{}, err
 	}
-	token := c.TokenID
 	c.Status, c.Reason, c.TokenID, c.UpdatedAt = domain.Revoked, reason, "", s.Now().UTC()
 	if c.Revision, err = st.UpdateConnection(ctx, c); err != nil {
 		return c, RevokedOut{}, err
 	}
-	if token != "" && len(others) == 0 {
-		err = gone(st.DeleteToken(ctx, c.Tenant, token))
+	switch {
+	case tok.ID == "":
+		return c, out, nil
+	case tok.Grant == nil:
+		return c, out, s.dropKey(ctx, st, tok)
 	}
-	return c, out, err
-}
-
-// withdraw withdraws a connection's consent at the provider, unless other connections use it; it returns those.
-func (s *Service) withdraw(ctx context.Context, st store.Store, c domain.Connection, out *RevokedOut) ([]domain.Connection, error) {
-	users, err := s.tokenUsers(ctx, st, c.Tenant)
-	if err != nil || c.TokenID == "" {
-		return nil, err
-	}
-	others := slices.DeleteFunc(users[c.TokenID], func(o domain.Connection) bool { return o.ID == c.ID })
-	tok, err := st.Token(ctx, c.Tenant, c.TokenID)
-	if err != nil || tok.Grant == nil {
-		return others, gone(err)
+	others, err := s.retire(ctx, st, tok)
+	if err != nil {
+		return c, RevokedOut{}, err
 	}
 	if len(others) > 0 {
 		out.AtProvider, out.Kept = AtProviderKept, refs(others)
 		out.Warning = "the consent stays: other connections use it"
-		return others, nil
+		return c, out, nil
+	}
+	out.AtProvider, out.Warning = s.revokeAtProvider(ctx, tok, secrets)
+	return c, out, s.dropRetired(ctx, st, tok)
+}
+
+// openForRevoke returns a connection's credential, opened: one that does not open is neither dropped nor withdrawn,
+// because with its key at hand it could be.
+func (s *Service) openForRevoke(ctx context.Context, st store.Store, c domain.Connection) (domain.Token, map[string]connectors.Secret, error) {
+	if c.TokenID == "" {
+		return domain.Token{}, nil, nil
+	}
+	tok, err := st.Token(ctx, c.Tenant, c.TokenID)
+	if connectors.CodeOf(err) == connectors.NotFound {
+		return domain.Token{}, nil, nil
+	}
+	if err != nil {
+		return tok, nil, err
+	}
+	if err := s.CheckKeys(ctx); err != nil {
+		return tok, nil, err
 	}
 	secrets, err := s.openToken(tok)
 	if err != nil {
-		out.AtProvider, out.Warning = AtProviderFailed, "the credential does not open, so the provider was not told: "+connectors.AsError(err).Message
-		return nil, nil
+		s.Log.WarnContext(ctx, "a credential that is revoked does not open", "token", tok.ID, "error", err)
+		secrets = nil // its keys are there, so nothing will ever open it
 	}
-	out.AtProvider, out.Warning = s.revokeAtProvider(ctx, tok, secrets)
-	return nil, nil
+	return tok, secrets, nil
+}
+
+// dropKey removes a key or password that no connection refers to any more.
+func (s *Service) dropKey(ctx context.Context, st store.Store, tok domain.Token) error {
+	users, err := s.tokenUsers(ctx, st, tok.Tenant)
+	if err != nil || len(users[tok.ID]) > 0 {
+		return err
+	}
+	return gone(st.DeleteToken(ctx, tok.Tenant, tok.ID))
+}
+
+// retired is why a grant that is being withdrawn gives no tokens any more.
+const retired = "the consent is being withdrawn"
+
+// retire marks a grant that no connection uses as withdrawn, so that a connect flow that is about to use it notices; it
+// returns the connections that use it instead, where there are any.
+func (s *Service) retire(ctx context.Context, st store.Store, tok domain.Token) ([]domain.Connection, error) {
+	for range maxConflicts {
+		users, err := s.tokenUsers(ctx, st, tok.Tenant)
+		if err != nil || len(users[tok.ID]) > 0 {
+			return users[tok.ID], err
+		}
+		cur, err := st.Token(ctx, tok.Tenant, tok.ID)
+		if err != nil || cur.Grant == nil || cur.Grant.Refused == retired {
+			return nil, gone(err)
+		}
+		users, err = s.markRetired(ctx, st, cur)
+		if connectors.CodeOf(err) != connectors.Conflict {
+			return users[tok.ID], err
+		}
+	}
+	return nil, errBusy
+}
+
+// markRetired writes the mark. Whoever began to use the grant in between is a user by then, for whom the mark is taken
+// back; whoever does so later sees it.
+func (s *Service) markRetired(ctx context.Context, st store.Store, tok domain.Token) (map[string][]domain.Connection, error) {
+	was := *tok.Grant
+	next := was
+	next.Refused, tok.UpdatedAt, tok.Grant = retired, s.Now().UTC(), &next
+	var err error
+	if tok.Revision, err = st.UpdateToken(ctx, tok); err != nil {
+		return nil, err
+	}
+	users, err := s.tokenUsers(ctx, st, tok.Tenant)
+	if err != nil || len(users[tok.ID]) == 0 {
+		return nil, err
+	}
+	tok.Grant = &was
+	_, err = st.UpdateToken(ctx, tok)
+	return users, err
+}
+
+// dropRetired removes a grant that was withdrawn, unless a new consent has taken its place.
+func (s *Service) dropRetired(ctx context.Context, st store.Store, tok domain.Token) error {
+	cur, err := st.Token(ctx, tok.Tenant, tok.ID)
+	if err != nil || cur.Grant == nil || cur.Grant.Refused != retired {
+		return gone(err)
+	}
+	return gone(st.DeleteToken(ctx, tok.Tenant, tok.ID))
 }
 
 // ValidateConnectionIn names the connection to check.

@@ -79,19 +79,28 @@ func (s *Service) fillGrant(tok *domain.Token, c *completion, key string, a oaut
 	return s.seal(tok, grantFields(a, connectors.NewSecret(c.flow.ClientSecret)))
 }
 
-// settle finishes a connect flow after its connection was written. The grant may be gone by then, when the last other
-// connection that used it was revoked in between: it is put back. Where the connection could not be written, a grant
-// that nobody uses is left to the sweep.
-func (s *Service) settle(ctx context.Context, st store.Store, c *completion, tok domain.Token, failed error) error {
+// settle finishes a connect flow after its connection was written. The grant may be withdrawn by then, when the last other
+// connection that used it was revoked in between: the connection then says that it needs a new consent. Where the
+// connection could not be written, a grant that nobody uses is left to the sweep.
+func (s *Service) settle(ctx context.Context, st store.Store, conn domain.Connection, tok domain.Token, failed error) error {
 	if failed != nil {
 		return failed
 	}
-	if _, err := st.Token(ctx, c.tenant, tok.ID); connectors.CodeOf(err) == connectors.NotFound {
-		if err := st.CreateToken(ctx, tok); err != nil && connectors.CodeOf(err) != connectors.Conflict {
-			return err
-		}
+	cur, err := st.Token(ctx, conn.Tenant, tok.ID)
+	switch {
+	case err == nil && (cur.Grant == nil || cur.Grant.Refused != retired):
+		return nil
+	case err != nil && connectors.CodeOf(err) != connectors.NotFound:
+		return err
 	}
-	return nil
+	conn.Status, conn.Reason, conn.TokenID, conn.UpdatedAt = domain.Reauthorize, "the consent was withdrawn; connect again", "", s.Now().UTC()
+	if conn.Revision == 0 {
+		conn.Revision = 1 // as it was made
+	}
+	if _, err := st.UpdateConnection(ctx, conn); err != nil && connectors.CodeOf(err) != connectors.Conflict {
+		return err
+	}
+	return connectors.Errorf(connectors.Conflict, "the consent was withdrawn meanwhile: begin again with --connection %s", conn.ID)
 }
 
 // revive marks the connections of a renewed grant as good again.

@@ -16,7 +16,7 @@ import (
 // no PKCE: a challenge is sent all the same, because a server that does not know it has to ignore it (RFC 6749, 3.1 and
 // 3.2), and one that does refuses a code that was put into another flow.
 var Provider = connectors.OAuthProvider{
-	ID: "atlassian", Name: "Atlassian",
+	ID: "atlassian", Name: "Atlassian", Setting: "ATLASSIAN_AUTH_URL",
 	AuthorizePath: "/authorize", TokenPath: "/oauth/token",
 	Params: map[string]string{"audience": "api.atlassian.com", "prompt": "consent"},
 	JSON:   true, PKCE: true, RefreshScope: "offline_access",
