@@ -53,6 +53,7 @@ var Definition = connectors.Definition{
 	Item:         "record",
 	Filters:      []string{connectors.CapUpdatedAfter, connectors.CapQuery},
 	PerContainer: true,
+	Usage:        usage,
 	Driver:       (*Driver)(nil),
 	New:          newDriver,
 }
