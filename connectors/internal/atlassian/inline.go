@@ -34,7 +34,7 @@ type segment struct {
 
 // inline returns inline nodes as Markdown; a line end in it is a hard break.
 func inline(nodes []*node) string {
-	segs := appendSegments(nil, nodes, segment{})
+	segs := joinCode(appendSegments(nil, nodes, segment{}))
 	for i := range segs {
 		switch {
 		case segs[i].code:
@@ -72,7 +72,7 @@ var lineEnd = segment{text: "\n", literal: true}
 func appendText(segs []segment, n *node, s string, style segment) []segment {
 	if _, code := n.has("code"); code {
 		style.text, style.literal, style.code = s, true, true
-		return appendCode(segs, style)
+		return append(segs, style)
 	}
 	for i, line := range strings.Split(visible(s), "\n") {
 		if i > 0 {
@@ -86,13 +86,24 @@ func appendText(segs []segment, n *node, s string, style segment) []segment {
 	return segs
 }
 
-// appendCode joins code that follows code: two spans in a row would be read as one with backticks inside.
-func appendCode(segs []segment, s segment) []segment {
-	if n := len(segs); n > 0 && segs[n-1].code && segs[n-1].link == s.link && segs[n-1].marks == s.marks {
-		segs[n-1].text += s.text
-		return segs
+// joinCode joins code that follows code: two spans in a row would be read as one with backticks inside. It changes the
+// segments.
+func joinCode(segs []segment) []segment {
+	joined := segs[:0]
+	for len(segs) > 0 {
+		first := segs[0]
+		same := run(segs, func(s segment) bool { return s.code && s.link == first.link && s.marks == first.marks })
+		if len(same) > 1 {
+			var b strings.Builder
+			for _, s := range same {
+				b.WriteString(s.text)
+			}
+			first.text = b.String()
+		}
+		joined = append(joined, first)
+		segs = segs[max(1, len(same)):]
 	}
-	return append(segs, s)
+	return joined
 }
 
 // style returns the marks of a node on top of those around it.

@@ -12,7 +12,10 @@ import (
 // it passes through as text, tags that are not closed or not opened do not matter, and hostile documents are cut at bounds
 // of depth and size, visibly.
 func Storage(body string) string {
-	return markdown(storageNodes(parseStorage(body).children, nil))
+	root := parseStorage(body)
+	budget := 2 * maxText
+	root.boundLinks(nil, &budget)
+	return markdown(storageNodes(root.children, nil))
 }
 
 // element is an element of storage format, or a text where it has no name.
@@ -41,11 +44,15 @@ func parseStorage(body string) *element {
 		case html.ErrorToken:
 			return root // the end: a text has no other error
 		case html.TextToken:
-			literal := strings.HasPrefix(string(z.Raw()), "<![CDATA[")
-			p.add(&element{text: string(z.Text()), literal: literal})
+			p.add(newText(z))
 		case html.StartTagToken:
-			p.start(newElement(z))
+			e := newElement(z)
+			if e.name != "script" && e.name != "style" {
+				z.NextIsNotRawText() // HTML reads tags in a <title> or <iframe> as text, XHTML does not
+			}
+			p.start(e)
 		case html.SelfClosingTagToken:
+			z.NextIsNotRawText() // in XHTML a <script/> ends at once
 			if e := newElement(z); len(p.open) <= maxDepth {
 				p.add(e)
 			}
@@ -64,6 +71,7 @@ func (p *storageParser) add(e *element) {
 
 // start opens an element; one that lies too deep leaves its content to the one around it.
 func (p *storageParser) start(e *element) {
+	p.endSibling(e.name)
 	switch {
 	case isVoid(e.name):
 		p.add(e)
@@ -76,6 +84,34 @@ func (p *storageParser) start(e *element) {
 		}
 		p.deeper++
 	}
+}
+
+// endSibling closes the item, cell or row that the start of the next one ends, as in HTML.
+func (p *storageParser) endSibling(name string) {
+	name = sibling(name)
+	if name == "" || p.deeper > 0 {
+		return
+	}
+	for i := len(p.open) - 1; i > 0; i-- {
+		switch open := p.open[i].name; {
+		case sibling(open) == name:
+			p.open = p.open[:i]
+			return
+		case open == "table", open == "ul", open == "ol":
+			return
+		}
+	}
+}
+
+// sibling returns one name for the elements that end each other, "" for those that may stand in their like.
+func sibling(name string) string {
+	switch name {
+	case "li", "tr", "td":
+		return name
+	case "th":
+		return "td"
+	}
+	return ""
 }
 
 // end closes an element and those within it that were not closed; an end tag that closes nothing is ignored.
@@ -92,9 +128,21 @@ func (p *storageParser) end(name string) {
 	}
 }
 
+// newText returns a text. The tokenizer would resolve entities in a CDATA section too, where they are none.
+func newText(z *html.Tokenizer) *element {
+	const begin, end = "<![CDATA[", "]]>"
+	if s, literal := strings.CutPrefix(string(z.Raw()), begin); literal {
+		return &element{text: strings.TrimSuffix(s, end), literal: true}
+	}
+	return &element{text: string(z.Text())}
+}
+
 func newElement(z *html.Tokenizer) *element {
 	name, more := z.TagName()
-	e := &element{name: string(name), attrs: map[string]string{}}
+	e := &element{name: string(name)}
+	if more {
+		e.attrs = map[string]string{}
+	}
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
@@ -111,6 +159,22 @@ func isVoid(name string) bool {
 		return true
 	}
 	return false
+}
+
+// boundLinks takes the address from links once the budget is spent: every piece of a link is written with its address, so
+// that a long one around many pieces would make a small document huge.
+func (e *element) boundLinks(link *element, budget *int) {
+	if e.name == "a" {
+		link = e
+	}
+	if link != nil && len(e.children) == 0 {
+		if *budget -= len(link.attrs["href"]); *budget < 0 {
+			delete(link.attrs, "href")
+		}
+	}
+	for _, c := range e.children {
+		c.boundLinks(link, budget)
+	}
 }
 
 // child returns the first child with that name, nil where there is none.

@@ -20,7 +20,7 @@ func storageMacro(e *element, marks []mark) []*node {
 	case "quote":
 		return []*node{e.wrapped("blockquote", marks, map[string]any{})}
 	case "status":
-		return []*node{{kind: "status", attrs: map[string]any{"text": cmp.Or(e.param("title"), e.param("colour"))}}}
+		return []*node{{kind: "status", marks: marks, attrs: map[string]any{"text": cmp.Or(e.param("title"), e.param("colour"))}}}
 	case "jira":
 		return e.said(marks, e.param("key"), e.param("jqlQuery"))
 	case "include", "excerpt-include", "view-file", "viewpdf", "viewdoc", "viewxls", "viewppt", "attachments", "widget", "profile":
@@ -82,8 +82,8 @@ func adfExtension(e *element, marks []mark) []*node {
 	if body := n.child("ac:adf-content"); body != nil {
 		return []*node{{kind: "panel", attrs: map[string]any{}, content: storageNodes(body.children, marks)}}
 	}
-	var doc any
-	if json.Unmarshal([]byte(n.plain()), &doc) == nil {
+	var doc map[string]any
+	if json.Unmarshal([]byte(n.plain()), &doc) == nil && len(doc) > 0 {
 		return adfNodes(doc, 0)
 	}
 	return storageNodes(n.children, marks)

@@ -2,7 +2,7 @@ package atlassian
 
 import (
 	"cmp"
-	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -29,72 +29,22 @@ func (e *element) nodes(marks []mark) []*node {
 	if show, ok := storageElements[e.name]; ok {
 		return show(e, marks)
 	}
-	return storageNodes(e.children, marks) // layouts, sections, spans and whatever comes
+	return storageNodes(e.children, marks) // spans and whatever comes
 }
 
-func with(marks []mark, m mark) []mark { return append(marks[:len(marks):len(marks)], m) }
+// with returns marks with one more, which replaces another of its kind: marks nest deep in hostile documents.
+func with(marks []mark, m mark) []mark {
+	if slices.Contains(marks, m) {
+		return marks
+	}
+	same := func(other mark) bool { return other.kind == m.kind }
+	return append(slices.DeleteFunc(slices.Clone(marks), same), m)
+}
 
 // storageMarks are the elements that mark text; those that Markdown has no mark for leave it as it is.
 var storageMarks = map[string]string{
 	"strong": "strong", "b": "strong", "em": "em", "i": "em", "s": "strike", "del": "strike", "strike": "strike",
 	"code": "code", "tt": "code",
-}
-
-// storageBlocks are the elements that are blocks, and the nodes that they become.
-var storageBlocks = map[string]string{
-	"p": "paragraph", "blockquote": "blockquote", "ul": "bulletList", "ol": "orderedList", "li": "listItem",
-	"h1": "heading", "h2": "heading", "h3": "heading", "h4": "heading", "h5": "heading", "h6": "heading",
-	"tr": "tableRow", "th": "tableHeader", "td": "tableCell",
-}
-
-// block returns a block with its content. A list has its items alone, and a row its cells.
-func (e *element) block(kind string, marks []mark) *node {
-	n := &node{kind: kind, attrs: map[string]any{}, content: storageNodes(e.children, marks)}
-	switch kind {
-	case "heading":
-		n.attrs["level"] = json.Number(e.name[1:])
-	case "orderedList":
-		n.attrs["order"] = json.Number(cmp.Or(digitsOf(e.attrs["start"]), "1"))
-		n.content = only(n.content, "listItem")
-	case "bulletList":
-		n.content = only(n.content, "listItem")
-	case "tableRow":
-		n.content = only(n.content, "tableCell", "tableHeader")
-	case "tableHeader", "tableCell":
-		for _, name := range []string{"colspan", "rowspan"} {
-			if v := digitsOf(e.attrs[name]); v != "" {
-				n.attrs[name] = json.Number(v)
-			}
-		}
-	}
-	return n
-}
-
-// digitsOf returns s if it is a small whole number, else "".
-func digitsOf(s string) string {
-	if s == "" || len(s) > 6 || strings.Trim(s, "0123456789") != "" {
-		return ""
-	}
-	return s
-}
-
-// only returns the nodes of some kinds, each of the others within one of the first kind: nothing is lost.
-func only(nodes []*node, kinds ...string) []*node {
-	var out []*node
-	for _, n := range nodes {
-		fits := false
-		for _, kind := range kinds {
-			fits = fits || n.kind == kind
-		}
-		switch {
-		case fits:
-			out = append(out, n)
-		case n.kind == "text" && strings.TrimSpace(n.text) == "":
-		default:
-			out = append(out, &node{kind: kinds[0], content: []*node{n}})
-		}
-	}
-	return out
 }
 
 // textNodes returns a text with its runs of white space drawn together, as browsers show it.
@@ -145,6 +95,7 @@ func init() { //nolint:gochecknoinits // the functions reach the table again
 		"script":                   nothing,
 		"ac:parameter":             nothing,
 		"ac:placeholder":           nothing,
+		"ac:adf-attribute":         nothing,
 		"ac:image":                 acImage,
 		"ac:link":                  acLink,
 		"ac:emoticon":              emoticon,
@@ -169,8 +120,8 @@ func anchor(e *element, marks []mark) []*node {
 	return storageNodes(e.children, marks)
 }
 
-func image(e *element, _ []mark) []*node {
-	return []*node{{kind: "mediaInline", attrs: map[string]any{"alt": e.attrs["alt"], "url": e.attrs["src"]}}}
+func image(e *element, marks []mark) []*node {
+	return []*node{{kind: "mediaInline", marks: marks, attrs: map[string]any{"alt": e.attrs["alt"], "url": e.attrs["src"]}}}
 }
 
 func clock(e *element, marks []mark) []*node {
@@ -180,37 +131,21 @@ func clock(e *element, marks []mark) []*node {
 	return storageNodes(e.children, marks)
 }
 
-// table returns a table with the rows of all its parts.
-func table(e *element, marks []mark) []*node {
-	n := &node{kind: "table", attrs: map[string]any{}}
-	for _, c := range e.children {
-		switch c.name {
-		case "thead", "tbody", "tfoot":
-			n.content = append(n.content, storageNodes(c.children, marks)...)
-		case "":
-		default:
-			n.content = append(n.content, c.nodes(marks)...)
-		}
-	}
-	n.content = only(n.content, "tableRow")
-	for _, row := range n.content {
-		row.content = only(row.content, "tableCell", "tableHeader")
-	}
-	return []*node{n}
-}
-
-// acImage returns an image: one that is attached to the page is told by its name.
-func acImage(e *element, _ []mark) []*node {
-	n := &node{kind: "mediaInline", attrs: map[string]any{"alt": e.attrs["ac:alt"]}}
+// acImage returns an image with its caption: one that is attached to the page is told by its name.
+func acImage(e *element, marks []mark) []*node {
+	n := &node{kind: "mediaInline", marks: marks, attrs: map[string]any{"alt": e.attrs["ac:alt"]}}
+	nodes := []*node{n}
 	for _, c := range e.children {
 		switch c.name {
 		case "ri:url":
 			n.attrs["url"] = c.attrs["ri:value"]
 		case "ri:attachment":
 			n.attrs["fileName"] = c.attrs["ri:filename"]
+		case "ac:caption":
+			nodes = append(nodes, &node{kind: "caption", content: storageNodes(c.children, marks)})
 		}
 	}
-	return []*node{n}
+	return nodes
 }
 
 // acLink returns a link to something in Confluence as its text, or else as what it leads to.
@@ -224,7 +159,7 @@ func acLink(e *element, marks []mark) []*node {
 		switch c.name {
 		case "ri:user":
 			id := cmp.Or(c.attrs["ri:account-id"], c.attrs["ri:username"], c.attrs["ri:userkey"])
-			return []*node{{kind: "mention", attrs: map[string]any{"text": id}}}
+			return []*node{{kind: "mention", marks: marks, attrs: map[string]any{"text": id}}}
 		case "ri:page", "ri:blog-post":
 			return []*node{textNode(c.attrs["ri:content-title"], marks...)}
 		case "ri:attachment":
@@ -243,26 +178,8 @@ var emoticons = map[string]string{
 	"yellow-star": "⭐", "plus": "➕", "minus": "➖",
 }
 
-func emoticon(e *element, _ []mark) []*node {
+func emoticon(e *element, marks []mark) []*node {
 	name := e.attrs["ac:name"]
 	text := cmp.Or(e.attrs["ac:emoji-fallback"], emoticons[name], e.attrs["ac:emoji-shortname"], name)
-	return []*node{{kind: "emoji", attrs: map[string]any{"text": text}}}
-}
-
-func taskList(e *element, marks []mark) []*node {
-	list := &node{kind: "taskList", attrs: map[string]any{}}
-	for _, c := range e.children {
-		if c.name != "ac:task" {
-			continue
-		}
-		item := &node{kind: "taskItem", attrs: map[string]any{"state": "TODO"}}
-		if strings.TrimSpace(c.child("ac:task-status").plain()) == "complete" {
-			item.attrs["state"] = "DONE"
-		}
-		if body := c.child("ac:task-body"); body != nil {
-			item.content = storageNodes(body.children, marks)
-		}
-		list.content = append(list.content, item)
-	}
-	return []*node{list}
+	return []*node{{kind: "emoji", marks: marks, attrs: map[string]any{"text": text}}}
 }
