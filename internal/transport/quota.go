@@ -122,12 +122,12 @@ func (b *Budget) pausedByOthers(ctx context.Context, p *purse, now time.Time) ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerWait)
 	defer cancel()
+	p.asked = now // a ledger that cannot be reached is not asked at every request either
 	until, err := b.ledger.Paused(ctx, p.quota)
 	if err != nil {
 		b.log.WarnContext(ctx, "a rate budget is not shared: its record was not reached", "error", err)
 		return 0
 	}
-	p.asked = now
 	d := until.Sub(now)
 	b.pause(p.quota.Key, d)
 	return d

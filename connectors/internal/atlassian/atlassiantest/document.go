@@ -50,12 +50,19 @@ func OpenDocument(name, prefix string, paths ...string) (*Document, error) {
 	return &Document{router, prefix}, err
 }
 
-// allowNulls has what a description says may be null be so, where the schema itself forgets it.
+// allowNulls has what a description says may be null be so, where the schema itself forgets it, and what may be anything,
+// such as the fields of an issue.
 func allowNulls(doc *openapi3.T) {
 	for _, schema := range doc.Components.Schemas {
 		for _, p := range schema.Value.Properties {
-			if p.Value != nil && strings.Contains(p.Value.Description, "or null if") {
+			if p.Value == nil {
+				continue
+			}
+			if strings.Contains(p.Value.Description, "or null if") {
 				p.Value.Nullable = true
+			}
+			if free := p.Value.AdditionalProperties.Schema; free != nil && free.Value != nil && free.Value.Type == nil {
+				free.Value.Nullable = true
 			}
 		}
 	}
