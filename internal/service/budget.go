@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -15,7 +16,7 @@ const (
 	// busyFrom is the share of a quota, as one part in so many, from which on no tenant gets more than its fair part.
 	busyFrom = 2
 	// maxBudgetTries bounds how often a budget that changes meanwhile is read again.
-	maxBudgetTries = 50
+	maxBudgetTries = 100
 )
 
 // Spending asks for points of a provider's quota.
@@ -139,6 +140,20 @@ func (s *Service) changeBudget(ctx context.Context, key string, change func(*dom
 		if code := connectors.CodeOf(err); code != connectors.Conflict && code != connectors.NotFound || try >= maxBudgetTries {
 			return err
 		}
+		if err := stepAside(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+// stepAside waits a random while, the longer the more often somebody else was faster.
+func stepAside(ctx context.Context, try int) error {
+	most := time.Duration(min(try+1, 20)) * time.Millisecond
+	select {
+	case <-time.After(rand.N(most)): //nolint:gosec // nothing depends on it
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
