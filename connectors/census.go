@@ -73,6 +73,37 @@ type DeletionLister interface {
 	ListDeletions(ctx context.Context, q DeletionQuery) (Page[Deletion], error)
 }
 
+// ChangedIDQuery asks for one page of the ids of a container's items that changed.
+type ChangedIDQuery struct {
+	ContainerID string
+	After       time.Time // only what changed at or after it
+	Cursor      Cursor
+}
+
+// ChangedIDLister is a [Driver] of a system that tells by their ids which items changed, at a fraction of the cost of the
+// items.
+type ChangedIDLister interface {
+	// ListChangedIDs returns one page of up to [MaxIDs] ids, in no order; one may come twice. A time before the system's
+	// memory is [Unsupported]: a listing of the changed items has to tell.
+	ListChangedIDs(ctx context.Context, q ChangedIDQuery) (Page[string], error)
+}
+
+// ChangedIDs returns one page of the ids of a container's items that changed.
+func (c *Conn) ChangedIDs(ctx context.Context, q ChangedIDQuery) (Page[string], error) {
+	op := listing[string]{
+		name: "changes", cursor: q.Cursor, limit: MaxIDs, most: MaxIDs,
+		query: []any{q.ContainerID, q.After.UTC().Format(time.RFC3339Nano)},
+	}
+	op.text = []Fault{{"containerId", q.ContainerID}}
+	if l, ok := c.driver.(ChangedIDLister); ok {
+		op.list = func(cur Cursor) (Page[string], error) {
+			q.Cursor = cur
+			return l.ListChangedIDs(ctx, q)
+		}
+	}
+	return run(c, op)
+}
+
 // IDs returns one page of the ids of a container's items.
 func (c *Conn) IDs(ctx context.Context, q IDQuery) (Page[string], error) {
 	op := listing[string]{name: "ids", cursor: q.Cursor, limit: MaxIDs, most: MaxIDs, query: []any{q.ContainerID}}

@@ -251,6 +251,9 @@ func TestQueryWhileChanging(t *testing.T) {
 		})
 	}
 	t.Run("rows behind the page", func(t *testing.T) {
+		exec(t, c, "DROP TABLE t")
+		exec(t, c, "CREATE TABLE t (id int PRIMARY KEY, v int, w text)")
+		exec(t, c, "INSERT INTO t SELECT i * 10, i, 'x' FROM generate_series(1, 60) i")
 		d := open(t, nil)
 		q := connectors.ItemQuery{Query: "SELECT v FROM " + s + ".t ORDER BY v", Limit: 20}
 		p, err := d.ListItems(t.Context(), q)

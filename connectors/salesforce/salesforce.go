@@ -63,6 +63,7 @@ var (
 	_ connectors.ItemLister      = (*Driver)(nil)
 	_ connectors.CommentLister   = (*Driver)(nil)
 	_ connectors.IDLister        = (*Driver)(nil)
+	_ connectors.ChangedIDLister = (*Driver)(nil)
 	_ connectors.DeletionLister  = (*Driver)(nil)
 	_ connectors.AbsenceResolver = (*Driver)(nil)
 	_ connectors.Estimator       = (*Driver)(nil)
