@@ -55,9 +55,9 @@ func TestCensus(t *testing.T) {
 	if err != nil || len(first.Items) != 2 || first.Next == "" {
 		t.Fatalf("got %+v, %v", first, err)
 	}
-	second, err := c.IDs(t.Context(), IDQuery{ContainerID: "A", Cursor: first.Next})
-	if err != nil || second.Items[0] != "A\xffnext" || second.Next != "" {
-		t.Errorf("got %q, %v: the driver gets its own cursor back", second.Items, err)
+	next, err := c.IDs(t.Context(), IDQuery{ContainerID: "A", Cursor: first.Next})
+	if err != nil || next.Items[0] != "A\xffnext" || next.Next != "" {
+		t.Errorf("got %q, %v: the driver gets its own cursor back", next.Items, err)
 	}
 	for name, err := range map[string]error{
 		"another container's cursor":  second(c.IDs(t.Context(), IDQuery{ContainerID: "B", Cursor: first.Next})),
@@ -78,8 +78,6 @@ func TestCensus(t *testing.T) {
 		t.Errorf("more ids than a page holds: got %v", err)
 	}
 }
-
-func second2[T any](_ T, err error) error { return err }
 
 func TestConnResolveAbsences(t *testing.T) {
 	d := &counter{}
