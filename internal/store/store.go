@@ -5,7 +5,8 @@
 //   - The tenant is an explicit argument. Another tenant's record is not_found, as a missing one is.
 //   - Create sets Revision to 1 and keeps the times it is given. Update writes the record whose revision is the one given, adds one, and
 //     returns the new revision; a stale revision is conflict.
-//   - A write is durable when the method returns nil. One call writes one record; nothing spans two.
+//   - A write is durable when the method returns nil. One call writes one record; nothing spans two, but for
+//     [Records.PutRecords], which says what it leaves behind when it is cut off.
 //   - Errors are *connectors.Error: not_found, conflict, unavailable when the store is away, locked for too long, full
 //     or closed, timeout or unavailable when the context ends, internal when what is stored makes no sense.
 //   - All methods may be called by many goroutines, and by several processes on one store, at once.
@@ -28,6 +29,8 @@ type Store interface {
 	Settings
 	Budgets
 	Audit
+	Jobs
+	Records
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
