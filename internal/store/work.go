@@ -81,9 +81,10 @@ type Records interface {
 	Feed(ctx context.Context, t domain.Tenant, connectionID string) (domain.Feed, error)
 	// PutRecords writes records under the lease and returns what became of each, in their order. No record comes twice
 	// in one call. A record whose hash and Deleted are those stored is unchanged, and only its Seen rises; a tombstone for what
-	// is not stored is unchanged too. Change and the zero Seen of the argument are ignored; ContainerID, ItemID and Reason
-	// of a tombstone are taken as given. Where the fence is another one nothing is published and it is conflict. A
-	// call that fails may have written some of the records; a repetition by the holder, or the next one, sets them right.
+	// is not stored, or is in another container than the one it names, is unchanged too. Change is ignored, and so is a
+	// Seen below the stored one. A tombstone keeps the stored ContainerID and ItemID, and loses value, raw and hash. Where
+	// the fence is another one nothing is published and it is conflict. A call that fails may have written some of the
+	// records; a repetition by the holder, or the next one, sets them right.
 	PutRecords(ctx context.Context, f domain.Feed, rs []domain.Record) ([]domain.Outcome, error)
 	// MarkRecords stamps those of the ids that are stored and not deleted as seen, and returns the others.
 	MarkRecords(ctx context.Context, f domain.Feed, kind domain.Kind, ids []string, seen int64) (missing []string, err error)
