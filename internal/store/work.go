@@ -31,7 +31,7 @@ type Jobs interface {
 	// EndJob ends the claim of the holder: j's Status, NotBefore, Attempts, state, Error and FinishedAt are written. A status of
 	// queued gives the job back. Where the fence is another one it is conflict, unless the same end was written before.
 	EndJob(ctx context.Context, h Hold, j domain.Job) error
-	// CancelJob cancels a queued job, and asks the holder of a running one to stop. A final one is conflict. It returns the job
+	// CancelJob cancels a queued job, and a running one whose lease ended, and asks the holder of any other to stop. A final one is conflict. It returns the job
 	// as it is now.
 	CancelJob(ctx context.Context, t domain.Tenant, id string, at time.Time) (domain.Job, error)
 	// SweepJobs removes final jobs that finished before that time, at most limit, and returns how many there were.
