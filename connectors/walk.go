@@ -157,15 +157,12 @@ func (w *walk) passes(ctx context.Context, err error, at *stand) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	switch CodeOf(err) {
-	case ProviderError:
+	if CodeOf(err) == ProviderError {
 		at.Failed++
 		return at.Failed < maxFailed
-	case NotFound, Unsupported, InvalidRequest:
-	default:
-		if !IsDenied(err) {
-			return false
-		}
+	}
+	if !Passable(err) {
+		return false
 	}
 	at.Failed = 0 // the system answers
 	return true

@@ -130,7 +130,7 @@ func TestUnusableFiles(t *testing.T) {
 func TestDamageThatIsMetLater(t *testing.T) {
 	path := filled(t)
 	b := read(t, path)
-	for at := 4096 * 20; at+4096 <= len(b); at += 4096 {
+	for at := 4096 * 45; at+4096 <= len(b); at += 4096 {
 		copy(b[at:at+4096], bytes.Repeat([]byte{0xA5}, 4096))
 	}
 	write(t, path, b)

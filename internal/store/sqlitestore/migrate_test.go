@@ -21,8 +21,8 @@ func later(migrations ...string) options {
 }
 
 const (
-	addColumn = "ALTER TABLE tokens ADD COLUMN note TEXT NOT NULL DEFAULT 'none'; CREATE TABLE jobs (id TEXT PRIMARY KEY) STRICT;"
-	fillTable = "INSERT INTO jobs SELECT id FROM tokens;"
+	addColumn = "ALTER TABLE tokens ADD COLUMN note TEXT NOT NULL DEFAULT 'none'; CREATE TABLE notes (id TEXT PRIMARY KEY) STRICT;"
+	fillTable = "INSERT INTO notes SELECT id FROM tokens;"
 )
 
 const oldToken = "INSERT INTO tokens (tenant, id, revision, kind, key_id, sealed) VALUES (?, ?, 1, 'api_key', 'k', 'sealed')"
@@ -49,7 +49,7 @@ func TestEveryVersionMigrates(t *testing.T) {
 			}
 			wantVersion(t, s, len(latest.migrations))
 			var jobs int
-			if err := s.db.QueryRowContext(t.Context(), "SELECT count(*) FROM jobs JOIN tokens ON note = 'none'").Scan(&jobs); err != nil {
+			if err := s.db.QueryRowContext(t.Context(), "SELECT count(*) FROM notes JOIN tokens ON note = 'none'").Scan(&jobs); err != nil {
 				t.Error(err)
 			}
 			if want := map[bool]int{true: 1, false: 0}[version < len(latest.migrations)]; jobs != want {
