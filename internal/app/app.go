@@ -16,6 +16,7 @@ import (
 	"github.com/unified-connector/ucf/connectors/all"
 	"github.com/unified-connector/ucf/internal/config"
 	"github.com/unified-connector/ucf/internal/httpapi"
+	"github.com/unified-connector/ucf/internal/jobs"
 	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/service"
 	"github.com/unified-connector/ucf/internal/store"
@@ -38,6 +39,7 @@ type Options struct {
 // App is ucf, put together.
 type App struct {
 	Service *service.Service
+	Jobs    *jobs.Runner
 	Config  *config.Config
 
 	options Options
@@ -66,6 +68,7 @@ func Build(cfg *config.Config, o Options) *App {
 		Definitions: all.Definitions(), Store: a.store.open, Keeper: keeper, Outbound: a.outbound, OAuth: a.oauthOf(cfg, keeper, o.Log),
 		Log: o.Log, Version: o.Version, Operator: o.Operator,
 	})
+	a.Jobs = jobs.New(jobs.Options{Service: a.Service, Owner: owner(), Log: o.Log})
 	a.outbound.budget.Share(ledger{a.Service}, o.Log)
 	return a
 }

@@ -95,7 +95,7 @@ func (b *outbound) limits(o *transport.Options, t service.Target) (charge func(i
 	}
 	app := cmp.Or(t.Config.String("client_id"), b.apps[method.APIProvider().ID].ClientID)
 	q := transport.Quota{
-		Key: method.APIProvider().ID + "/" + app, Tenant: string(t.Tenant), Points: l.Points, Window: l.Window, Local: !t.Stored,
+		Key: method.APIProvider().ID + "/" + app, Tenant: string(t.Tenant), Points: l.Points, Window: l.Window, Local: !t.Stored, Background: t.Background,
 	}
 	o.Quota = &q
 	return func(points int64) { b.budget.Charge(q, points) }

@@ -65,6 +65,8 @@ type JobParams struct {
 	Streams    []string `json:"streams,omitempty"`    // empty for all that the connector has
 	// Every is the time from one start of a repeated job to the next, in seconds; zero for a job that runs once.
 	Every int64 `json:"every,omitempty"`
+	// At is when a repeated job was due, whenever it was tried again after; zero for the first one.
+	At time.Time `json:"at,omitzero"`
 	// Series is the first job of a repeated one.
 	Series string `json:"series,omitempty"`
 	// Census says when a sync compares ids: "auto" or empty for once a day, "always" or "never".
@@ -72,6 +74,14 @@ type JobParams struct {
 	// MaxDeletions is the part of a container, in percent, that a census may mark as deleted without being told; zero
 	// for the default.
 	MaxDeletions int `json:"maxDeletions,omitempty"`
+}
+
+// Due returns when the job was to begin.
+func (j Job) Due() time.Time {
+	if j.Params.At.IsZero() {
+		return j.CreatedAt
+	}
+	return j.Params.At
 }
 
 // JobState is how far a job is; its holder writes it with every beat.

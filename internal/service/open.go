@@ -47,20 +47,27 @@ func (s *Service) open(ctx context.Context, t domain.Tenant, u Use) (*opened, er
 	if err != nil {
 		return nil, err
 	}
-	cfg, tok, err := s.fullConfig(ctx, st, c)
-	if err != nil {
-		return nil, err
-	}
-	tg := Target{Tenant: t, Config: cfg, OperatorHost: c.OperatorHost && s.Operator, Stored: true, API: s.apiOf(cfg, tok.Grant)}
-	if tok.Grant != nil {
-		tg.Source = s.OAuth.Grants.Source(t, tok.ID)
-	}
-	_, place := cfg.Destination()
-	conn, err := s.openConfig(tg, string(t)+"|"+c.ID+"|"+place)
+	conn, err := s.openStored(ctx, st, c, false)
 	if err != nil {
 		return nil, err
 	}
 	return &opened{conn, &c}, nil
+}
+
+// openStored opens a stored connection. In the background nobody waits for its answers.
+func (s *Service) openStored(ctx context.Context, st store.Store, c domain.Connection, background bool) (*connectors.Conn, error) {
+	cfg, tok, err := s.fullConfig(ctx, st, c)
+	if err != nil {
+		return nil, err
+	}
+	tg := Target{
+		Tenant: c.Tenant, Config: cfg, OperatorHost: c.OperatorHost && s.Operator, Stored: true, Background: background, API: s.apiOf(cfg, tok.Grant),
+	}
+	if tok.Grant != nil {
+		tg.Source = s.OAuth.Grants.Source(c.Tenant, tok.ID)
+	}
+	_, place := cfg.Destination()
+	return s.openConfig(tg, string(c.Tenant)+"|"+c.ID+"|"+place)
 }
 
 func (s *Service) openGiven(t domain.Tenant, def *connectors.Definition, raw map[string]any) (*opened, error) {

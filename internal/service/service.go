@@ -34,6 +34,8 @@ type Target struct {
 	Stored bool
 	// API is where the API is for a configuration that reaches it through a provider, "" for others.
 	API string
+	// Background says that nobody waits for the answers: a part of the rate budget is kept for those who do.
+	Background bool
 	// Source gives the access tokens of a stored grant; nil for the configuration's own secret.
 	Source TokenSource
 }

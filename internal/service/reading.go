@@ -1,0 +1,51 @@
+package service
+
+import (
+	"context"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+)
+
+// Reading is a stored connection that was opened for a job.
+type Reading struct {
+	*connectors.Conn
+	// Connection is the record as it was when it was opened.
+	Connection domain.Connection
+	// Wide says that the tenant wants the wider attributes of this connector.
+	Wide bool
+
+	service *Service
+}
+
+// OpenReading opens a stored connection for work that nobody waits for, unless the caller says that somebody does. A
+// revoked one is reauthorize. The caller ends it with End.
+func (s *Service) OpenReading(ctx context.Context, t domain.Tenant, connectionID string, background bool) (*Reading, error) {
+	st, err := s.Store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := st.Connection(ctx, t, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	if c.Status == domain.Revoked {
+		return nil, connectors.Errorf(connectors.Reauthorize, "the connection %s was revoked: connect again with `ucf connect %s --connection %s`", c.ID, c.ConnectorID, c.ID)
+	}
+	set, err := s.setting(ctx, t, c.ConnectorID)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.openStored(ctx, st, c, background)
+	if err != nil {
+		return nil, err
+	}
+	return &Reading{Conn: conn, Connection: c, Wide: set.ExtraDetails, service: s}, nil
+}
+
+// End closes the connection and writes down what err says of it.
+func (r *Reading) End(ctx context.Context, err error) {
+	o := &opened{r.Conn, &r.Connection}
+	o.done()
+	r.service.used(ctx, o, err)
+}
