@@ -20,7 +20,10 @@ const clockMargin = 5 * time.Minute
 func (c *Conn) SystemTime(ctx context.Context) (time.Time, error) {
 	if k, ok := c.driver.(Timekeeper); ok {
 		at, err := k.SystemTime(ctx)
-		return at, stamp(c.def.ID+".time", err)
+		if err != nil {
+			return time.Time{}, stamp(c.def.ID+".time", err)
+		}
+		return at, nil
 	}
 	return c.now().Add(-clockMargin), nil
 }

@@ -80,11 +80,11 @@ func (c *cloud) ResolveAbsences(ctx context.Context, containerID string, ids []s
 			}
 			asked = append(asked, id)
 		}
-		page, err := c.get(ctx, v2+"/"+kind, url.Values{"id": asked, "status": statuses}, maxPage, "")
+		results, err := c.every(ctx, v2+"/"+kind, url.Values{"id": asked, "status": statuses})
 		if err != nil {
 			return nil, err
 		}
-		entries, err := c.contents(ctx, page.Results)
+		entries, err := c.contents(ctx, results)
 		if err != nil {
 			return nil, err
 		}

@@ -3,11 +3,13 @@ package confluence
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/connectors/internal/atlassian"
@@ -166,6 +168,33 @@ func (c *cloud) get(ctx context.Context, path string, query url.Values, limit in
 	}
 	page.cursor, err = c.next(header, page.Links.Next, cursor)
 	return page, err
+}
+
+// every asks for all pages of a listing that is narrowed to given ids: one as a rule, but that is for the site to decide.
+func (c *cloud) every(ctx context.Context, path string, query url.Values) ([]json.RawMessage, error) {
+	var all []json.RawMessage
+	for cursor, turned := "", map[string]bool{}; ; {
+		page, err := c.get(ctx, path, query, maxPage, cursor)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Results...)
+		if cursor = page.cursor; cursor == "" {
+			return all, nil
+		}
+		if turned[cursor] {
+			return nil, c.api.Nonsense("the same page twice")
+		}
+		turned[cursor] = true
+	}
+}
+
+// SystemTime implements [connectors.Timekeeper].
+func (c *cloud) SystemTime(ctx context.Context) (time.Time, error) {
+	return c.api.SystemTime(ctx, func(ctx context.Context) error {
+		_, _, err := c.currentUser(ctx)
+		return err
+	})
 }
 
 // next returns the cursor of the next page, "" on the last one: what the Link of relation "next" and _links.next have as

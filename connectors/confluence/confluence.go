@@ -60,6 +60,8 @@ type edition interface {
 	connectors.AbsenceResolver
 	connectors.DeletionLister
 	connectors.Estimator
+	connectors.Timekeeper
+	connectors.CommentedLister
 }
 
 // newDriver builds the driver from its configuration; it makes no request.

@@ -42,8 +42,13 @@ func cqlFor(q connectors.ItemQuery) (string, error) {
 
 // search asks for one page of what CQL finds.
 func (c *cloud) search(ctx context.Context, cql string, limit int, cursor string) (listed, error) {
+	return c.searchAs(ctx, url.Values{"cql": {cql}}, limit, cursor)
+}
+
+// searchAs asks for one page of a search with more parameters than CQL.
+func (c *cloud) searchAs(ctx context.Context, query url.Values, limit int, cursor string) (listed, error) {
 	var page listed
-	query := url.Values{"cql": {cql}, "limit": {strconv.Itoa(limit)}}
+	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
 		query.Set("cursor", cursor)
 	}
@@ -137,16 +142,16 @@ func (c *cloud) fetch(ctx context.Context, kind string, ids []string, q connecto
 	if q.Raw || q.Wide {
 		query.Set("body-format", "storage")
 	}
-	page, err := c.get(ctx, v2+"/"+kind, query, maxPage, "")
+	results, err := c.every(ctx, v2+"/"+kind, query)
 	if err != nil {
 		return err
 	}
-	entries, err := c.contents(ctx, page.Results)
+	entries, err := c.contents(ctx, results)
 	if err != nil {
 		return err
 	}
 	for i, p := range entries {
-		items[p.ID] = c.item(p, kind, page.Results[i], q)
+		items[p.ID] = c.item(p, kind, results[i], q)
 	}
 	return nil
 }

@@ -155,11 +155,11 @@ func (c *cloud) learnKeys(ctx context.Context, entries []content) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	page, err := c.get(ctx, v2+"/spaces", url.Values{"ids": unknown}, maxPage, "")
+	results, err := c.every(ctx, v2+"/spaces", url.Values{"ids": unknown})
 	if err != nil {
 		return err
 	}
-	for _, raw := range page.Results {
+	for _, raw := range results {
 		if _, err := c.container(raw, connectors.ContainerQuery{}); err != nil {
 			return err
 		}

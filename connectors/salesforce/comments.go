@@ -58,18 +58,7 @@ func (d *Driver) subject(ctx context.Context, itemID string) (subject, error) {
 	if !ok {
 		return s, noRecord(nil, itemID)
 	}
-	s.id, s.object = id, o.Name
-	if o.Name == "Case" {
-		s.stages = append(s.stages, caseStage)
-	}
-	if o.FeedEnabled {
-		s.stages = append(s.stages, postStage, answerStage)
-	}
-	if o.Name == feedPosts {
-		answers := answerStage
-		answers.parent = "FeedItemId"
-		s.stages = append(s.stages, answers)
-	}
+	s.id, s.object, s.stages = id, o.Name, stagesOf(o)
 	return s, nil
 }
 

@@ -178,3 +178,23 @@ func (b *box) lastChange(t *testing.T, name string) (last time.Time) {
 	}
 	return last
 }
+
+// TestQueryUnderEmptyPages asks for pages by their ids where every other answer is an empty page with a next one.
+func TestQueryUnderEmptyPages(t *testing.T) {
+	fault, err := sandbox.ParseFault("empty-page=0.5,path=/wiki/api/v2/pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := sandbox.Options{Pages: 150, Seed: 7}
+	in := service.ItemsIn{Query: "type = page"}
+	quiet, faulty := newBox(t, o), func() *box { o.Faults = []sandbox.Fault{fault}; return newBox(t, o) }()
+	in.ListIn = list("confluence", configOf("confluence", quiet.url))
+	want := quiet.everyItem(t, in)
+	in.ListIn = list("confluence", configOf("confluence", faulty.url))
+	in.Limit = 20
+	got := faulty.everyItem(t, in)
+	once(t, "page", got)
+	if len(got) != len(want) || len(got) < 100 {
+		t.Errorf("%d pages, want %d", len(got), len(want))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -218,11 +219,25 @@ func TestSync(t *testing.T) {
 	t.Run("jira at a data center", func(t *testing.T) { syncJira(t, "jira at a data center") })
 	t.Run("confluence", func(t *testing.T) { syncConfluence(t, "confluence") })
 	t.Run("confluence at a data center", func(t *testing.T) { syncConfluence(t, "confluence at a data center") })
-	t.Run("salesforce", func(t *testing.T) {
-		s := newBox(t, sandbox.Options{Records: 300}).connected(t, "salesforce", "salesforce")
-		s.succeeds(t, domain.ImportJob, domain.JobParams{})
-		s.equal(t, "after the import", true)
-	})
+	t.Run("salesforce", syncSalesforce)
+}
+
+func syncSalesforce(t *testing.T) {
+	t.Parallel()
+	o := sandbox.Options{Records: 300, Now: time.Now}
+	d := newDesk(t, o)
+	id := d.connect("acme", "salesforce").ConnectionID
+	srv := httptest.NewServer(d.sandbox)
+	t.Cleanup(srv.Close)
+	s := &synced{&box{d.sandbox, srv.URL, d.app}, "salesforce", id}
+	j := s.succeeds(t, domain.ImportJob, domain.JobParams{Containers: []string{"Account", "Case", "Contact"}})
+	if c := j.Counts; c.Items.Created == 0 || c.Comments.Created == 0 || c.Containers.Created != 3 {
+		t.Errorf("%+v", c)
+	}
+	again := s.succeeds(t, domain.SyncJob, domain.JobParams{Containers: []string{"Account", "Case", "Contact"}, Census: "always"})
+	if c := again.Counts.Items; c.Created+c.Updated+c.Deleted > 0 {
+		t.Errorf("a sync without changes: %+v", c)
+	}
 }
 
 func syncJira(t *testing.T, name string) {

@@ -206,3 +206,11 @@ func (s *Server) besideControl(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// dated has every answer carry the time of the sites' own clock, by which they stamp changes.
+func (s *Server) dated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", s.sites[0].confluence.now().UTC().Format(http.TimeFormat))
+		next.ServeHTTP(w, r)
+	})
+}

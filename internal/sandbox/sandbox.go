@@ -153,7 +153,7 @@ func New(o Options) (*Server, error) {
 	center.mountJira(router)
 	center.mountConfluence(router)
 	server.addSalesforce(router, people, layer)
-	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
+	server.handler = server.dated(server.besideControl(server.countSpends(layer.wrap(router))))
 	return server, nil
 }
 

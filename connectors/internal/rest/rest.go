@@ -50,6 +50,7 @@ type Client struct {
 	Now func() time.Time
 
 	notices notices
+	clock   clock
 }
 
 // Answer is what the system answered. Body is empty where it could not be read.
@@ -132,6 +133,7 @@ func (c *Client) do(req *http.Request, out any) (http.Header, error) {
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	c.note(req, a.Header)
+	c.noteTime(a.Header)
 	if err := c.judge(a); err != nil {
 		return nil, err
 	}
