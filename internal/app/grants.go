@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -60,16 +61,38 @@ func owner() string {
 	return host + "/" + strconv.Itoa(os.Getpid())
 }
 
-// keepAliveEvery is how often a server looks for grants that have to be refreshed.
-const keepAliveEvery = time.Minute
+// The times between two rounds of what a server does beside answering.
+const (
+	keepAliveEvery = time.Minute // looking for grants that have to be refreshed
+	sweepEvery     = time.Hour   // removing what was kept long enough
+)
 
-// Run does what a server does beside answering, until ctx ends: it keeps the grants alive that nobody uses.
+// Run does what a server does beside answering, until ctx ends: it keeps the grants alive that nobody uses, works off
+// jobs, and removes what was kept long enough.
 func (a *App) Run(ctx context.Context) {
-	tick := time.NewTicker(keepAliveEvery)
+	var wg sync.WaitGroup
+	wg.Go(func() { a.Jobs.Run(ctx) })
+	wg.Go(func() {
+		a.regularly(ctx, keepAliveEvery, "grants could not be kept alive", func() error {
+			_, err := a.Service.KeepAlive(ctx)
+			return err
+		})
+	})
+	wg.Go(func() {
+		a.regularly(ctx, sweepEvery, "old jobs and tombstones were not removed", func() error {
+			return a.Jobs.Sweep(ctx, a.Config.KeepJobs, a.Config.KeepTombstones)
+		})
+	})
+	wg.Wait()
+}
+
+// regularly works at once and then every so often, until ctx ends.
+func (a *App) regularly(ctx context.Context, every time.Duration, complaint string, work func() error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if _, err := a.Service.KeepAlive(ctx); err != nil && ctx.Err() == nil {
-			a.options.Log.WarnContext(ctx, "grants could not be kept alive", "error", err)
+		if err := work(); err != nil && ctx.Err() == nil {
+			a.options.Log.WarnContext(ctx, complaint, "error", err)
 		}
 		select {
 		case <-ctx.Done():

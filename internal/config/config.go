@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/viper"
 	"github.com/subosito/gotenv"
@@ -30,16 +31,22 @@ type Config struct {
 	DataDir                 string
 	ConfigDir               string
 	EncryptionKey           connectors.Secret
-	AuthMode                string
-	AllowHosts              []AllowedHost
-	ProxyURL                connectors.Secret
+	// MongoURL is empty where the embedded store carries the state.
+	MongoURL   connectors.Secret
+	MongoDB    string
+	AuthMode   string
+	AllowHosts []AllowedHost
+	ProxyURL   connectors.Secret
 	// OAuthApps are the operator's OAuth apps, by the id of the provider.
 	OAuthApps map[string]OAuthApp
 	OAuthPort int
 	// Redirects are the pages that browsers may return to beside loopback addresses and PublicURL.
 	Redirects []string
-	LogLevel  slog.Level
-	LogJSON   bool
+	// KeepJobs and KeepTombstones are how long finished jobs and deletions are kept.
+	KeepJobs, KeepTombstones time.Duration
+
+	LogLevel slog.Level
+	LogJSON  bool
 
 	// Sources tells where each setting came from: "flag", "environment", ".env", "config file" or "default".
 	Sources map[string]string

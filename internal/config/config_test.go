@@ -103,7 +103,7 @@ func fieldsOf(err error) []string {
 }
 
 func TestFaultsAreReportedTogether(t *testing.T) {
-	_, err := Load(Source{Environ: home(t, "UCF_LISTEN=nonsense", "LOG_LEVEL=loud", "AUTH_MODE=oidc", "API_PREFIX=/healthz", "MONGODB_URL=mongodb://u:pw@h/")})
+	_, err := Load(Source{Environ: home(t, "UCF_LISTEN=nonsense", "LOG_LEVEL=loud", "AUTH_MODE=oidc", "API_PREFIX=/healthz", "MONGODB_URL=http://u:pw@h/")})
 	want := []string{"API_PREFIX", "AUTH_MODE", "LOG_LEVEL", "MONGODB_URL", "UCF_LISTEN"}
 	if got := fieldsOf(err); !slices.Equal(got, want) {
 		t.Errorf("faulty are %v, want %v", got, want)

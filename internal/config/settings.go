@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/unified-connector/ucf/connectors"
 )
@@ -38,7 +39,7 @@ const (
 
 // Settings returns the table, in the order of the documentation.
 func Settings() []Setting {
-	const worker = "jobs and webhooks are not part of this version"
+	const worker = "webhooks are not part of this version"
 	return []Setting{
 		{Name: "APP_NAME", Default: "Unified Connector Framework", Group: groupApp, Help: "Name shown by OpenAPI and `GET /`.", set: text(func(c *Config) *string { return &c.AppName })},
 		{Name: "APP_DESCRIPTION", Default: "One API for the systems your customers' work lives in", Group: groupApp, Help: "Description shown by OpenAPI.", set: text(func(c *Config) *string { return &c.AppDescription })},
@@ -48,8 +49,8 @@ func Settings() []Setting {
 		{Name: "UCF_TENANT", Default: "default", Group: groupApp, Help: "Tenant of the command line.", set: text(func(c *Config) *string { return &c.Tenant })},
 		{Name: "UCF_DATA_DIR", Default: "the XDG data folder, `ucf`", Computed: true, Group: groupStore, Help: "Folder of the embedded store. A network file system is refused.", set: text(func(c *Config) *string { return &c.DataDir })},
 		{Name: "ENCRYPTION_KEY", Default: "made once, in the config folder", Computed: true, Secret: true, Group: groupStore, Help: "Fernet keys, separated by commas: the first seals, all open. `ucf keygen` makes one.", set: func(c *Config, v string) string { c.EncryptionKey = connectors.NewSecret(v); return "" }},
-		{Name: "MONGODB_URL", Group: groupStore, Secret: true, Later: "the MongoDB store is not part of this version; the embedded store is used when it is empty", Help: "MongoDB that carries the state. Empty: the embedded store."},
-		{Name: "MONGODB_DB", Default: "unified_connector", Group: groupStore, Later: "the MongoDB store is not part of this version", Help: "Database within MongoDB."},
+		{Name: "MONGODB_URL", Group: groupStore, Secret: true, Help: "MongoDB that carries the state. Empty: the embedded store.", set: setMongoURL},
+		{Name: "MONGODB_DB", Default: "unified_connector", Group: groupStore, Help: "Database within MongoDB.", set: text(func(c *Config) *string { return &c.MongoDB })},
 		{Name: "AUTH_MODE", Default: "none", Group: groupAccess, Help: "Who may call the API. `none` is accepted on loopback addresses only; `keys` and `oidc` are not part of this version.", set: setAuthMode},
 		{Name: "OIDC_ISSUER", Group: groupAccess, Later: "OIDC is not part of this version", Help: "Issuer of accepted JWTs."},
 		{Name: "OIDC_AUDIENCE", Group: groupAccess, Later: "OIDC is not part of this version", Help: "Audience of accepted JWTs."},
@@ -70,8 +71,8 @@ func Settings() []Setting {
 		{Name: "UCF_OAUTH_PORT", Default: "8976", Group: groupOAuth, Help: "Loopback port of `ucf connect`: the redirect address registered at the provider is `http://127.0.0.1:PORT/callback`.", set: setOAuthPort},
 		{Name: "UCF_KEEP_AUDIT", Default: "400d", Group: groupKeep, Later: "retention is not part of this version: audit entries are kept", Help: "How long audit entries are kept."},
 		{Name: "UCF_KEEP_EVENTS", Default: "7d", Group: groupKeep, Later: worker, Help: "How long webhook events are kept."},
-		{Name: "UCF_KEEP_JOBS", Default: "30d", Group: groupKeep, Later: worker, Help: "How long finished jobs are kept."},
-		{Name: "UCF_KEEP_TOMBSTONES", Default: "90d", Group: groupKeep, Later: worker, Help: "How long deletions stay in the records."},
+		{Name: "UCF_KEEP_JOBS", Default: "30d", Group: groupKeep, Help: "How long finished jobs are kept.", set: duration(func(c *Config) *time.Duration { return &c.KeepJobs })},
+		{Name: "UCF_KEEP_TOMBSTONES", Default: "90d", Group: groupKeep, Help: "How long deletions stay in the records.", set: duration(func(c *Config) *time.Duration { return &c.KeepTombstones })},
 	}
 }
 
@@ -80,6 +81,40 @@ func text(field func(*Config) *string) func(*Config, string) string {
 		*field(c) = v
 		return ""
 	}
+}
+
+// duration sets a time such as 90d, 36h or 30m, of at least a minute.
+func duration(field func(*Config) *time.Duration) func(*Config, string) string {
+	return func(c *Config, v string) string {
+		d, err := time.ParseDuration(v)
+		if days, found := strings.CutSuffix(v, "d"); found {
+			var n int
+			n, err = strconv.Atoi(days)
+			d = time.Duration(n) * 24 * time.Hour
+			if n > maxDays {
+				return "must be at most 36500d"
+			}
+		}
+		if err != nil || d < time.Minute {
+			return "must be a time such as 90d or 36h, of at least a minute"
+		}
+		*field(c) = d
+		return ""
+	}
+}
+
+// maxDays bounds times that are given in days.
+const maxDays = 36500
+
+func setMongoURL(c *Config, v string) string {
+	if v == "" {
+		return ""
+	}
+	if !strings.HasPrefix(v, "mongodb://") && !strings.HasPrefix(v, "mongodb+srv://") {
+		return "must begin with mongodb:// or mongodb+srv://"
+	}
+	c.MongoURL = connectors.NewSecret(v)
+	return ""
 }
 
 func httpURL(field func(*Config) *string) func(*Config, string) string {

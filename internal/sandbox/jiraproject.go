@@ -62,6 +62,8 @@ func (p *pen) projectFull(b []byte, project int, expand map[string]bool) []byte 
 	b = append(b, `,"uuid":"`...)
 	b = p.uuid(b)
 	b = append(b, '"')
+	// The leader is drawn first, so that it does not depend on what else is asked for.
+	leader := p.anybody().user
 	if expand["description"] {
 		b = append(b, `,"description":"`...)
 		if project%5 != 4 {
@@ -71,7 +73,7 @@ func (p *pen) projectFull(b []byte, project int, expand map[string]bool) []byte 
 	}
 	if expand["lead"] {
 		b = append(b, `,"lead":`...)
-		b = p.fill(b, p.anybody().user)
+		b = p.fill(b, leader)
 	}
 	if expand["url"] && project%2 == 0 {
 		b = append(b, `,"url":"https://example.com/`+p.keys[project]+`"`...)
