@@ -1,0 +1,121 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/unified-connector/ucf/connectors"
+)
+
+// format is the version of the documents that this binary writes. It rises when an older one would write something that
+// a newer one takes for something else.
+const format = 1
+
+// index is one index of a collection. Those that are unique begin with the collection's shard key.
+type index struct {
+	collection string
+	keys       bson.D
+	unique     bool
+	where      bson.D // of a partial index
+	ttl        int32  // seconds after the date that the document is removed; 0 for never
+}
+
+func descending(field string) bson.E { return bson.E{Key: field, Value: -1} }
+
+// filled is the condition of partial indexes over texts that may be empty.
+func filled(name string) bson.D {
+	return bson.D{{Key: name, Value: bson.D{{Key: "$gt", Value: ""}}}}
+}
+
+// indexes are all that the queries of this package use.
+func indexes() []index {
+	return []index{
+		{collection: connections, keys: sorted("tenant", "id")},
+		{collection: connections, keys: sorted("tenant", "connectorId", "name"), unique: true},
+		{collection: tokens, keys: sorted("tenant", "id")},
+		{collection: tokens, keys: sorted("tenant", "grantKey"), unique: true, where: filled("grantKey")},
+		{collection: tokens, keys: sorted("id")},
+		{collection: tokens, keys: sorted("keyId")},
+		{collection: tokens, keys: sorted("dueAt", "id"), where: filled("dueAt")},
+		{collection: oauthStates, keys: sorted("expiresAt")},
+		{collection: oauthStates, keys: sorted("removeAt"), ttl: 3600},
+		{collection: syncStates, keys: sorted("tenant", "connectionId", "stream", "containerId")},
+		{collection: auditLogs, keys: append(sorted("tenant"), descending("id"))},
+		{collection: auditLogs, keys: append(sorted("tenant", "action"), descending("id"))},
+		{collection: auditLogs, keys: append(sorted("tenant", "targetId"), descending("id"))},
+		{collection: jobs, keys: sorted("tenant", "idempotencyKey"), unique: true, where: filled("idempotencyKey")},
+		{collection: jobs, keys: sorted("status", "turn", "id")},
+		{collection: jobs, keys: sorted("status", "tenant", "turn")},
+		{collection: jobs, keys: append(sorted("tenant"), descending("id"))},
+		{collection: jobs, keys: append(sorted("tenant", "connectionId"), descending("id"))},
+		{collection: jobs, keys: sorted("finishedAt"), where: filled("finishedAt")},
+		{collection: records, keys: sorted("tenant", "connectionId", "change")},
+		{collection: records, keys: sorted("tenant", "connectionId", "kind", "containerId", "id")},
+		{collection: records, keys: sorted("tenant", "connectionId", "itemId", "id"), where: filled("itemId")},
+		{collection: records, keys: sorted("buriedAt"), where: filled("buriedAt")},
+	}
+}
+
+// model returns the index as the driver makes it.
+func (i index) model() mongo.IndexModel {
+	o := options.Index()
+	if i.unique {
+		o.SetUnique(true)
+	}
+	if i.where != nil {
+		o.SetPartialFilterExpression(i.where)
+	}
+	if i.ttl > 0 {
+		o.SetExpireAfterSeconds(i.ttl)
+	}
+	return mongo.IndexModel{Keys: i.keys, Options: o}
+}
+
+// prepare refuses what a newer ucf wrote, and makes the indexes that are missing. Any number of processes may do so at
+// once: an index that is there already stays.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.accept(ctx); err != nil {
+		return err
+	}
+	byCollection := map[string][]mongo.IndexModel{}
+	for _, i := range indexes() {
+		byCollection[i.collection] = append(byCollection[i.collection], i.model())
+	}
+	for c, models := range byCollection {
+		err := s.write(ctx, func(ctx context.Context, _ bool) error {
+			_, err := s.db.Collection(c).Indexes().CreateMany(ctx, models)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("the indexes of %s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// accept holds the database's own format against ours, and sets it where there is none.
+func (s *Store) accept(ctx context.Context) error {
+	var d struct {
+		Oldest int `bson:"oldestWriter"`
+	}
+	err := s.write(ctx, func(ctx context.Context, _ bool) error {
+		_, err := s.db.Collection("meta").UpdateOne(ctx, bson.D{{Key: "_id", Value: "format"}},
+			bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "oldestWriter", Value: format}}}}, options.UpdateOne().SetUpsert(true))
+		if err != nil && !mongo.IsDuplicateKeyError(err) {
+			return err
+		}
+		return s.db.Collection("meta").FindOne(ctx, bson.D{{Key: "_id", Value: "format"}}).Decode(&d)
+	})
+	if err != nil {
+		return err
+	}
+	if d.Oldest > format {
+		return connectors.Errorf(connectors.Unavailable,
+			"the database %s is written by a newer ucf (format %d, this ucf knows %d): upgrade ucf", s.db.Name(), d.Oldest, format)
+	}
+	return nil
+}
