@@ -20,6 +20,7 @@ import (
 	"github.com/unified-connector/ucf/internal/secret"
 	"github.com/unified-connector/ucf/internal/service"
 	"github.com/unified-connector/ucf/internal/store"
+	"github.com/unified-connector/ucf/internal/store/mongostore"
 	"github.com/unified-connector/ucf/internal/store/sqlitestore"
 )
 
@@ -59,7 +60,7 @@ func Build(cfg *config.Config, o Options) *App {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	a := &App{Config: cfg, options: o, store: &lazyStore{path: cfg.Database(), dir: cfg.DataDir, log: o.Log, life: context.Background()}}
+	a := &App{Config: cfg, options: o, store: &lazyStore{cfg: cfg, log: o.Log, life: context.Background()}}
 	a.sealedWith = a.store.keyIDs
 	a.keeper = sync.OnceValues(func() (*secret.Keeper, error) { return a.openKeeper(o.Warn) })
 	a.outbound = newOutbound(cfg, o, a.observe)
@@ -103,6 +104,9 @@ func (a *App) openKeeper(warn func(string)) (*secret.Keeper, error) {
 	cfg := a.Config
 	keys := cfg.EncryptionKey
 	if keys.IsZero() {
+		if !cfg.MongoURL.IsZero() {
+			return nil, keyNeeded()
+		}
 		if cfg.ConfigDir == "" {
 			return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep an encryption key in: set ENCRYPTION_KEY, or XDG_CONFIG_HOME")
 		}
@@ -170,17 +174,23 @@ func (k lazyKeeper) KeyIDs() ([]string, error) {
 	return keeper.KeyIDs(), nil
 }
 
-// lazyStore is the embedded store, opened on first use. A failure is not kept: the next caller tries again, so that
-// a server whose disk was full for a while recovers by itself.
+// lazyStore is the store of the settings, opened on first use. A failure is not kept: the next caller tries again, so that
+// a server whose disk was full, or whose MongoDB was away, for a while recovers by itself.
 type lazyStore struct {
-	path, dir string
-	log       *slog.Logger
-	life      context.Context // of the app
+	cfg  *config.Config
+	log  *slog.Logger
+	life context.Context // of the app
 
 	mu     sync.Mutex
 	opened store.Store
 	closed bool
+	// What the last attempt came to answers those who waited for it.
+	failure  error
+	failedAt time.Time
 }
+
+// sameFailure is how long an attempt to open the store that failed speaks for others.
+const sameFailure = time.Second
 
 func (l *lazyStore) open(ctx context.Context) (store.Store, error) {
 	l.mu.Lock()
@@ -190,15 +200,38 @@ func (l *lazyStore) open(ctx context.Context) (store.Store, error) {
 		return l.opened, nil
 	case l.closed:
 		return nil, connectors.Errorf(connectors.Unavailable, "ucf is shutting down")
-	case l.dir == "":
-		return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep data in: set UCF_DATA_DIR")
 	}
-	st, err := sqlitestore.Open(ctx, l.path, l.log)
+	if l.failure != nil && time.Since(l.failedAt) < sameFailure {
+		return nil, l.failure
+	}
+	st, err := openStore(ctx, l.cfg, l.log)
 	if err != nil {
+		if connectors.CodeOf(err) == connectors.Unavailable && ctx.Err() == nil {
+			l.failure, l.failedAt = err, time.Now()
+		}
 		return nil, err
 	}
-	l.opened = st
+	l.opened, l.failure = st, nil
 	return st, nil
+}
+
+// keyNeeded says that replicas cannot each make a key of their own.
+func keyNeeded() error {
+	return connectors.Errorf(connectors.InvalidRequest,
+		"with MONGODB_URL an ENCRYPTION_KEY is needed, the same for every process on that database: make one with `ucf keygen`")
+}
+
+// openStore opens MongoDB where MONGODB_URL is set, and the embedded store otherwise.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store.Store, error) {
+	switch {
+	case !cfg.MongoURL.IsZero() && cfg.EncryptionKey.IsZero():
+		return nil, keyNeeded()
+	case !cfg.MongoURL.IsZero():
+		return mongostore.Open(ctx, cfg.MongoURL, cfg.MongoDB, log)
+	case cfg.DataDir == "":
+		return nil, connectors.Errorf(connectors.InvalidRequest, "there is no home folder to keep data in: set UCF_DATA_DIR")
+	}
+	return sqlitestore.Open(ctx, cfg.Database(), log)
 }
 
 // keyIDs asks the store for the ids of keys. That happens once, for whoever first needs a key, and takes nobody's context.

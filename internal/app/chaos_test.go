@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -16,6 +17,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
@@ -55,18 +59,44 @@ func TestChaos(t *testing.T) {
 	})
 }
 
+// dropDatabase removes the database of an environment, if it names one.
+func dropDatabase(t *testing.T, environ []string) {
+	if len(environ) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(strings.TrimPrefix(environ[0], "MONGODB_URL=")))
+	if err == nil {
+		err = cmp.Or(client.Database(strings.TrimPrefix(environ[1], "MONGODB_DB=")).Drop(ctx), client.Disconnect(ctx))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 const chaosKey = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 
 // chaos is one round: an import and a sync, each under edits and a kill, then the comparison with the site.
 func chaos(t *testing.T, round, items int, environ []string) {
 	s := newBox(t, sandbox.Options{Issues: items, Comments: sandbox.None, Now: time.Now, Seed: uint64(round + 1)})
 	home := t.TempDir()
+	t.Cleanup(func() { dropDatabase(t, environ) })
 	s.app = build(t, home, true, environ...)
 	c := &chaosRound{synced: s.connected(t, "jira", "jira"), home: home, environ: environ, edited: rand.New(rand.NewPCG(uint64(round), 7))}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var wg sync.WaitGroup
 	running := make([]atomic.Pointer[os.Process], chaosReplicas)
+	defer wg.Wait()
+	defer func() {
+		stop()
+		for i := range running {
+			if p := running[i].Load(); p != nil {
+				_ = p.Kill()
+			}
+		}
+	}()
 	for i := range running {
 		wg.Go(func() { c.replica(ctx, t, &running[i]) })
 	}
@@ -86,13 +116,6 @@ func chaos(t *testing.T, round, items int, environ []string) {
 	stopReading()
 	reader.Wait()
 	c.followOnce(t.Context(), t, seen)
-	stop()
-	for i := range running {
-		if p := running[i].Load(); p != nil {
-			_ = p.Kill()
-		}
-	}
-	wg.Wait()
 	t.Logf("%d kills, %d edits", kills, c.edits.Load())
 	n := c.settle(t, seen)
 	t.Logf("round %d: %d records right, %d kills, %d edits, import and sync took %s", round, n, kills, c.edits.Load(), took.Round(time.Millisecond))
@@ -132,7 +155,11 @@ func TestChaosReplica(t *testing.T) {
 	if home == "" {
 		return // it is started by TestChaos alone
 	}
-	build(t, home, true, strings.Split(os.Getenv("UCF_CHAOS_ENV"), "\n")...).Run(t.Context())
+	a := build(t, home, true, strings.Split(os.Getenv("UCF_CHAOS_ENV"), "\n")...)
+	if os.Getenv("UCF_CHAOS_LOG") != "" {
+		a.Jobs.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	a.Run(t.Context())
 }
 
 func (c *chaosRound) start(t *testing.T, kind domain.JobType, p domain.JobParams) string {

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -29,7 +30,8 @@ func patiently[T any](ctx context.Context, call func(context.Context) (T, error)
 
 // Put implements [engine.Sink].
 func (r records) Put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, error) {
-	return patiently(ctx, func(ctx context.Context) ([]domain.Outcome, error) { return r.store.PutRecords(ctx, r.feed, rs) })
+	out, err := patiently(ctx, func(ctx context.Context) ([]domain.Outcome, error) { return r.store.PutRecords(ctx, r.feed, rs) })
+	return out, leaseLost(err)
 }
 
 // Stamp implements [engine.Memory]: fences rise, and no two leases have one.
@@ -37,7 +39,16 @@ func (r records) Stamp() int64 { return r.feed.Fence }
 
 // Mark implements [engine.Memory].
 func (r records) Mark(ctx context.Context, kind domain.Kind, ids []string, seen int64) ([]string, error) {
-	return patiently(ctx, func(ctx context.Context) ([]string, error) { return r.store.MarkRecords(ctx, r.feed, kind, ids, seen) })
+	missing, err := patiently(ctx, func(ctx context.Context) ([]string, error) { return r.store.MarkRecords(ctx, r.feed, kind, ids, seen) })
+	return missing, leaseLost(err)
+}
+
+// leaseLost tells a lease of records that another took from other conflicts: the job is not at fault.
+func leaseLost(err error) error {
+	if connectors.CodeOf(err) == connectors.Conflict {
+		return fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return err
 }
 
 // Find implements [engine.Memory].

@@ -186,8 +186,10 @@ func (s *Store) ClaimJob(ctx context.Context, c store.Claim) (domain.Job, error)
 				return err
 			}
 		}
-		filter := ofClaim(append(running, bson.E{Key: "$expr", Value: dead}), c)
-		err := s.claim(ctx, filter, sorted("leaseUntil"), c, attempt, &d)
+		filter, err := s.deadJob(ctx, ofClaim(running, c))
+		if err == nil {
+			err = s.claim(ctx, filter, nil, c, attempt, &d)
+		}
 		if !isNone(err) {
 			return err
 		}
@@ -203,6 +205,38 @@ func (s *Store) ClaimJob(ctx context.Context, c store.Claim) (domain.Job, error)
 		return err
 	})
 	return jobOf(d, err)
+}
+
+// deadJob returns a filter for a running job whose lease has ended, as it was found. The server's clock is asked for in a
+// stage of its own: not every server takes it in the condition of a query that an index serves.
+func (s *Store) deadJob(ctx context.Context, running bson.D) (bson.D, error) {
+	cur, err := s.db.Collection(jobs).Aggregate(ctx, mongo.Pipeline{
+		{{Key: "$match", Value: running}},
+		{{Key: "$project", Value: bson.D{{Key: "fence", Value: 1}, {Key: "leaseUntil", Value: 1}, {Key: "dead", Value: dead}}}},
+		{{Key: "$match", Value: bson.D{{Key: "dead", Value: true}}}},
+		{{Key: "$sort", Value: sorted("leaseUntil")}},
+		{{Key: "$limit", Value: 1}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []struct {
+		Key        string        `bson:"_id"`
+		Fence      int64         `bson:"fence"`
+		LeaseUntil bson.DateTime `bson:"leaseUntil"`
+	}
+	if err := cur.All(ctx, &list); err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, mongo.ErrNoDocuments
+	}
+	return bson.D{
+		{Key: "_id", Value: list[0].Key},
+		{Key: "fence", Value: list[0].Fence},
+		{Key: "leaseUntil", Value: list[0].LeaseUntil},
+		{Key: "status", Value: string(domain.JobRunning)},
+	}, nil
 }
 
 func ofClaim(filter bson.D, c store.Claim) bson.D {
@@ -226,8 +260,11 @@ func (s *Store) claim(ctx context.Context, filter, order bson.D, c store.Claim, 
 		{Key: "attempt", Value: attempt},
 		{Key: "startedAt", Value: bson.D{{Key: "$cond", Value: bson.A{bson.D{{Key: "$eq", Value: bson.A{"$startedAt", ""}}}, at, "$startedAt"}}}},
 	}
-	return s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
-		options.FindOneAndUpdate().SetSort(order).SetReturnDocument(options.After)).Decode(d)
+	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
+	if order != nil {
+		o.SetSort(order)
+	}
+	return s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}}, o).Decode(d)
 }
 
 func plus(field string, n any) bson.D { return bson.D{{Key: "$add", Value: bson.A{field, n}}} }
