@@ -16,7 +16,7 @@ const maxLacking = 10_000
 // the census.
 func (c *container) deletions(ctx context.Context) error {
 	since := c.since()
-	if c.memory == nil || !c.run.items || since.IsZero() {
+	if !c.run.items || since.IsZero() {
 		return nil
 	}
 	for cur := connectors.Cursor(""); ; {

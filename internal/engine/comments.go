@@ -83,7 +83,7 @@ func (c *container) talkOf(ctx context.Context, p *pile, item string, none, fres
 func (c *container) talk1(ctx context.Context, p *pile, item string, met map[string]bool) (whole bool, err error) {
 	whole = true
 	for cur := connectors.Cursor(""); ; {
-		page, err := c.Conn.Comments(ctx, connectors.CommentQuery{ItemID: item, Cursor: cur, Limit: connectors.MaxLimit, Raw: true})
+		page, err := c.Conn.Comments(ctx, connectors.CommentQuery{ItemID: item, Cursor: cur, Limit: connectors.MaxLimit, Raw: !c.Plain})
 		if err != nil {
 			return false, c.silent(ctx, item, err)
 		}

@@ -30,7 +30,7 @@ func (r *run) eachContainer(ctx context.Context, visit func(id string) error) er
 	}
 	stamp, met, whole := r.stamp(), map[string]bool{}, true
 	for cur := connectors.Cursor(""); ; {
-		page, err := r.Conn.Containers(ctx, connectors.ContainerQuery{Cursor: cur, Limit: connectors.MaxLimit, Raw: true, Wide: r.Wide})
+		page, err := r.Conn.Containers(ctx, connectors.ContainerQuery{Cursor: cur, Limit: connectors.MaxLimit, Raw: !r.Plain, Wide: r.Wide})
 		if err != nil {
 			return err
 		}

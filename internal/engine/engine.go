@@ -74,6 +74,7 @@ type Options struct {
 	Containers []string // empty for all
 	Streams    []string // empty for all that the connector has
 	Wide       bool     // whether to ask for the wider attributes (extraDetails)
+	Plain      bool     // whether to leave out the systems' own objects
 	Census     string   // "always", "never", or else once a day
 	// MaxDeletions is the part of a container, in percent, that may be found missing without an operator being asked: 10
 	// where it is zero.

@@ -18,7 +18,7 @@ func (c *container) fetch(ctx context.Context, cur connectors.Cursor) <-chan fet
 	out := make(chan fetched, 1)
 	go func() {
 		page, err := c.Conn.Items(ctx, connectors.ItemQuery{
-			ContainerID: c.id, UpdatedAfter: c.since(), Cursor: cur, Limit: connectors.MaxLimit, Raw: true, Wide: c.Wide,
+			ContainerID: c.id, UpdatedAfter: c.since(), Cursor: cur, Limit: connectors.MaxLimit, Raw: !c.Plain, Wide: c.Wide,
 		})
 		out <- fetched{page, err}
 	}()

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/engine"
+	"github.com/unified-connector/ucf/internal/sink"
+)
+
+// Export says what is written where.
+type Export struct {
+	ConnectionID string
+	Params       domain.JobParams
+	Full         bool
+	Format       string // "ndjson" or "singer"
+	Raw          bool   // whether values carry the systems' own objects
+	// Out gets the lines. Sync, if not nil, makes them durable before a state is kept.
+	Out  io.Writer
+	Sync func() error
+	// StateFile is where the positions are read from and, with NDJSON, kept; empty for none.
+	StateFile string
+	Report    func(domain.JobState)
+}
+
+// Export reads a connected system to lines, outside the records: everything, or what changed since the state.
+func (a *App) Export(ctx context.Context, t domain.Tenant, e Export) (domain.JobState, error) {
+	format := sink.Format(e.Format)
+	if format != sink.NDJSON && format != sink.Singer {
+		return domain.JobState{}, connectors.InvalidFields(connectors.Fault{Field: "format", Message: "must be ndjson or singer"})
+	}
+	from, err := readState(e.StateFile)
+	if err != nil {
+		return domain.JobState{}, err
+	}
+	reading, err := a.Service.OpenReading(ctx, t, e.ConnectionID, false)
+	if err != nil {
+		return domain.JobState{}, err
+	}
+	keep := func(sink.State) error { return nil }
+	if format == sink.NDJSON && e.StateFile != "" {
+		keep = func(s sink.State) error { return keepState(e.StateFile, s, e.Sync) }
+	}
+	w := sink.New(e.Out, format, from, keep)
+	state, err := engine.Run(ctx, engine.Options{
+		Conn: reading.Conn, Sink: w, Positions: w, Full: e.Full, Containers: e.Params.Containers, Streams: e.Params.Streams,
+		Wide: reading.Wide, Plain: !e.Raw, Log: a.options.Log, Report: e.Report,
+	})
+	reading.End(ctx, err)
+	return state, errors.Join(err, w.Close())
+}
+
+// readState reads the positions of an earlier run, or a message or value of Singer's STATE.
+func readState(path string) (sink.State, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, connectors.Wrap(connectors.InvalidRequest, err, "the state %s cannot be read", path)
+	}
+	var message struct {
+		Type  string     `json:"type"`
+		Value sink.State `json:"value"`
+	}
+	if json.Unmarshal(text, &message) == nil && message.Type == "STATE" {
+		return message.Value, nil
+	}
+	var s sink.State
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, connectors.Wrap(connectors.InvalidRequest, err, "the state %s is not one that a sync wrote: remove it to begin anew", path)
+	}
+	return s, nil
+}
+
+// keepState replaces the file of positions, after what they cover is durable.
+func keepState(path string, s sink.State, durable func() error) error {
+	if durable != nil {
+		if err := durable(); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".ucf-state-*")
+	if err != nil {
+		return connectors.Wrap(connectors.InvalidRequest, err, "the state %s cannot be written", path)
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it is gone after the rename
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return connectors.Wrap(connectors.Unavailable, err, "the state %s cannot be written", path)
+	}
+	return nil
+}

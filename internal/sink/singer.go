@@ -1,0 +1,83 @@
+package sink
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/unified-connector/ucf/internal/domain"
+)
+
+// The messages of the Singer specification,
+// https://github.com/singer-io/getting-started/blob/master/docs/SPEC.md.
+type schemaMessage struct {
+	Type          string         `json:"type"`
+	Stream        string         `json:"stream"`
+	Schema        map[string]any `json:"schema"`
+	KeyProperties []string       `json:"key_properties"`
+}
+
+type recordMessage struct {
+	Type          string          `json:"type"`
+	Stream        string          `json:"stream"`
+	Record        json.RawMessage `json:"record"`
+	TimeExtracted time.Time       `json:"time_extracted"`
+}
+
+type stateMessage struct {
+	Type  string `json:"type"`
+	Value State  `json:"value"`
+}
+
+// streams are the Singer streams of the kinds of records.
+var streams = map[domain.Kind]string{domain.ContainerRecord: "containers", domain.ItemRecord: "items", domain.CommentRecord: "comments"}
+
+// nullable is a type that may be null.
+func nullable(kind string) map[string]any { return map[string]any{"type": []string{"null", kind}} }
+
+func text() map[string]any { return map[string]any{"type": "string"} }
+
+func instant() map[string]any {
+	return map[string]any{"type": []string{"null", "string"}, "format": "date-time"}
+}
+
+// properties are those of a kind's values. What is not named in them is the system's own.
+func properties(kind domain.Kind) map[string]any {
+	p := map[string]any{
+		"id": text(), "meta": map[string]any{"type": []string{"null", "object"}, "additionalProperties": true},
+		"raw": map[string]any{"type": []string{"null", "object"}, "additionalProperties": true}, "_sdc_deleted_at": instant(),
+	}
+	own := map[domain.Kind]map[string]any{
+		domain.ContainerRecord: {"label": nullable("string"), "type": nullable("string")},
+		domain.ItemRecord: {
+			"name": nullable("string"), "containerId": nullable("string"), "type": nullable("string"), "url": nullable("string"),
+			"createdAt": instant(), "updatedAt": instant(),
+		},
+		domain.CommentRecord: {
+			"itemId": nullable("string"), "author": nullable("string"), "text": nullable("string"), "createdAt": instant(), "updatedAt": instant(),
+		},
+	}
+	for name, schema := range own[kind] {
+		p[name] = schema
+	}
+	return p
+}
+
+// message writes a record as Singer has it, its schema before the first of a stream. A tombstone is a record with the time at
+// which the deletion was noticed, by the convention of targets.
+func (w *Writer) message(r domain.Record) error {
+	if !w.told[r.Kind] {
+		w.told[r.Kind] = true
+		err := w.lineOf(schemaMessage{"SCHEMA", streams[r.Kind], map[string]any{"type": "object", "properties": properties(r.Kind)}, []string{"id"}})
+		if err != nil {
+			return err
+		}
+	}
+	value := valueOf(r)
+	if r.Deleted {
+		var err error
+		if value, err = json.Marshal(map[string]any{"id": r.ID, "_sdc_deleted_at": r.SyncedAt}); err != nil {
+			return err
+		}
+	}
+	return w.lineOf(recordMessage{"RECORD", streams[r.Kind], value, r.SyncedAt})
+}
