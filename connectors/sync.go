@@ -72,11 +72,15 @@ func (c *Conn) Commented(ctx context.Context, q ChangedIDQuery) (Page[string], e
 }
 
 // Passable reports whether a reading of several containers goes on past one that failed like that: one that may not or cannot be read,
-// but not a credential that is refused, a limit that is used up, or a system that is down.
+// but not a credential that is refused or a limit that is used up.
 func Passable(err error) bool {
 	switch CodeOf(err) {
-	case NotFound, Unsupported, InvalidRequest, ProviderError:
+	case NotFound, Unsupported, InvalidRequest:
 		return true
 	}
-	return IsDenied(err)
+	return IsDenied(err) || MayBeDown(err)
 }
+
+// MayBeDown reports whether a failure can be one of the system as a whole, or of what was asked for alone: one container
+// that fails or takes too long is passed over, several in a row are a system that is down.
+func MayBeDown(err error) bool { return CodeOf(err) == ProviderError || CodeOf(err) == Timeout }

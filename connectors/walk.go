@@ -26,7 +26,7 @@ type walk struct {
 type stand struct {
 	Containers []byte `json:"c,omitempty"` // the cursor of the page of containers, which need not be UTF-8
 	Container  string `json:"k,omitempty"` // the container whose items come next, the page's first if empty
-	Index      int    `json:"i,omitempty"` // its place in the page, should it have vanished
+	Before     string `json:"p,omitempty"` // the one before it in the page, should it have vanished
 	Items      []byte `json:"t,omitempty"` // the cursor of its page of items
 	Failed     int    `json:"f,omitempty"` // how many containers in a row the system failed to give
 }
@@ -72,7 +72,7 @@ func (w *walk) step(ctx context.Context, q ItemQuery, at *stand, out *Page[Item]
 	if err != nil {
 		return false, err
 	}
-	if at.Container == "" && at.Index == 0 {
+	if at.Container == "" {
 		out.Incomplete = append(out.Incomplete, list.Incomplete...)
 	}
 	i := at.find(list.Items, out)
@@ -97,34 +97,50 @@ func (w *walk) step(ctx context.Context, q ItemQuery, at *stand, out *Page[Item]
 		out.Incomplete = append(out.Incomplete, gapOf(q.ContainerID, err))
 	}
 	if page.Next != "" {
-		at.Container, at.Index, at.Items = q.ContainerID, i, []byte(page.Next)
+		at.Items = []byte(page.Next)
+		at.at(list.Items, i)
 		return true, nil
 	}
 	return at.advance(list, i+1), nil
 }
 
-// find returns the place of the container that comes next. One that vanished in the middle is a gap.
+// find returns the place of the container that comes next. Where that one vanished it is the one behind its predecessor, and
+// the page's first where that vanished too: a container that is read twice is better than one that is never read.
 func (s *stand) find(list []Container, out *Page[Item]) int {
-	if s.Container == "" {
-		return s.Index
+	place := func(id string) int {
+		return slices.IndexFunc(list, func(c Container) bool { return c.ID == id })
 	}
-	if i := slices.IndexFunc(list, func(c Container) bool { return c.ID == s.Container }); i >= 0 {
+	if s.Container == "" {
+		return 0
+	}
+	if i := place(s.Container); i >= 0 {
 		return i
 	}
 	if len(s.Items) > 0 {
 		out.Incomplete = append(out.Incomplete, Gap{s.Container, NotFound, "it vanished while it was read"})
 	}
 	s.Items = nil
-	return s.Index
+	if s.Before == "" {
+		return 0
+	}
+	return place(s.Before) + 1
+}
+
+// at moves to the container at a place of the page.
+func (s *stand) at(list []Container, i int) {
+	s.Container, s.Before = list[i].ID, ""
+	if i > 0 {
+		s.Before = list[i-1].ID
+	}
 }
 
 // advance moves to the container at a place of the page and reports whether anything may follow.
 func (s *stand) advance(list Page[Container], i int) bool {
-	s.Index, s.Items = i, nil
+	s.Items = nil
 	if i >= len(list.Items) {
 		return s.turn(list)
 	}
-	s.Container = list.Items[i].ID
+	s.at(list.Items, i)
 	return true
 }
 
@@ -157,7 +173,7 @@ func (w *walk) passes(ctx context.Context, err error, at *stand) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	if CodeOf(err) == ProviderError {
+	if MayBeDown(err) {
 		at.Failed++
 		return at.Failed < maxFailed
 	}

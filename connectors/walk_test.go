@@ -177,7 +177,8 @@ func TestWalkGoesPastWhatCannotBeRead(t *testing.T) {
 		"down":                 {fails: map[string]error{"d": wrapped(ProviderError), "e": wrapped(ProviderError), "f": wrapped(ProviderError)}, code: ProviderError},
 		"refused":              {fails: map[string]error{"c": wrapped(Reauthorize)}, code: Reauthorize},
 		"limit":                {fails: map[string]error{"c": wrapped(RateLimited)}, code: RateLimited},
-		"slow":                 {fails: map[string]error{"c": wrapped(Timeout)}, code: Timeout},
+		"slow":                 {fails: map[string]error{"c": wrapped(Timeout)}, gaps: []string{"c:timeout"}, without: "c"},
+		"silent":               {fails: map[string]error{"c": wrapped(Timeout), "d": wrapped(ProviderError), "e": wrapped(Timeout)}, code: Timeout},
 		"our fault":            {fails: map[string]error{"c": errors.New("bug")}, code: Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,5 +253,40 @@ func TestEstimateOfAWalk(t *testing.T) {
 	}
 	if _, err := openStub(t, &stub{}, "b", nil).EstimateItems(t.Context(), ItemQuery{}); CodeOf(err) != Unsupported {
 		t.Errorf("a driver that cannot: got %v", err)
+	}
+}
+
+// TestWalkSurvivesVanishing has containers vanish between two pages, the next one and one that was read among them: what
+// was not read yet is read.
+func TestWalkSurvivesVanishing(t *testing.T) {
+	for _, gone := range []string{"c", "ac", "bc", "abc", "abcde"} {
+		d := &tables{names: strings.Split("abcdefg", ""), rows: map[string]int{}}
+		for _, name := range d.names {
+			d.rows[name] = 1
+		}
+		c := openTables(t, d)
+		seen := map[string]bool{}
+		q := ItemQuery{Limit: 2}
+		for n := 0; ; n++ {
+			page, err := c.Items(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, it := range page.Items {
+				seen[it.ID] = true
+			}
+			if n == 1 { // a and b were read
+				d.names = slices.DeleteFunc(d.names, func(name string) bool { return strings.Contains(gone, name) })
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+			c.walk.at = time.Time{} // as another process that goes on
+		}
+		for _, name := range d.names {
+			if !seen[name+"0"] {
+				t.Errorf("without %s, %s was never read", gone, name)
+			}
+		}
 	}
 }

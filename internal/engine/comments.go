@@ -113,7 +113,7 @@ func (c *container) talk1(ctx context.Context, p *pile, item string, met map[str
 // census; one that is there is named.
 func (c *container) silent(ctx context.Context, item string, err error) error {
 	code := connectors.CodeOf(err)
-	if ctx.Err() != nil || isSink(err) || code == connectors.ProviderError || !connectors.Passable(err) {
+	if ctx.Err() != nil || isSink(err) || connectors.MayBeDown(err) || !connectors.Passable(err) {
 		return err
 	}
 	if code == connectors.Unsupported {

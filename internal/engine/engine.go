@@ -203,7 +203,7 @@ func (r *run) passes(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || isSink(err) || !connectors.Passable(err) {
 		return false
 	}
-	if connectors.CodeOf(err) != connectors.ProviderError {
+	if !connectors.MayBeDown(err) {
 		r.answered()
 		return true
 	}

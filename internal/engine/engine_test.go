@@ -114,7 +114,7 @@ func TestInterrupted(t *testing.T) {
 			b := newBench(t, "a", "b")
 			same := func(o *Options) { o.Run, o.Full, o.Now = "one", full, b.fast() }
 			b.cut = cut
-			if _, err := b.run(same); connectors.CodeOf(err) != connectors.Timeout {
+			if _, err := b.run(same); connectors.CodeOf(err) != connectors.RateLimited {
 				t.Fatalf("cut after %d: %v", cut, err)
 			}
 			b.cut, b.asked = -1, nil

@@ -94,7 +94,7 @@ func (s *site) ListItems(_ context.Context, q connectors.ItemQuery) (connectors.
 	case s.noSince && !q.UpdatedAfter.IsZero():
 		return page, connectors.Errorf(connectors.Unsupported, "no changes")
 	case s.cut == 0:
-		return page, connectors.Errorf(connectors.Timeout, "the line is cut")
+		return page, connectors.Errorf(connectors.RateLimited, "no more today")
 	}
 	s.cut--
 	era, after, _ := strings.Cut(string(q.Cursor), "|")

@@ -57,21 +57,29 @@ func enter(b *domain.Budget, in Spending) {
 }
 
 // share returns how many of the points that are wanted a tenant gets: what is left, without the reserve where nobody
-// waits; and once half of all is used, no more than its fair part of all.
+// waits; once half of all is used, no more than its fair part of all; and from who had that much, a part for tenants
+// that are still to come.
 func share(b domain.BudgetState, in Spending, want int64) int64 {
 	used := b.Used()
-	left := in.Points - used
-	if in.Background {
-		left -= in.Points / reserve
+	left := in.Points - used - background(in)
+	tenants := int64(len(b.Leased))
+	if _, known := b.Leased[in.Tenant]; !known {
+		tenants++
 	}
 	if used >= in.Points/busyFrom {
-		tenants := int64(len(b.Leased))
-		if _, known := b.Leased[in.Tenant]; !known {
-			tenants++
-		}
 		left = min(left, in.Points/tenants-b.Leased[in.Tenant])
 	}
+	// A part is closed to who has had as much as one more tenant would leave it: it is for those still to come.
+	left = min(left, max(in.Points/(tenants+1)-b.Leased[in.Tenant], in.Points-in.Points/reserve-used-background(in)))
 	return max(min(want, left), 0)
+}
+
+// background returns what is kept from those who do not wait.
+func background(in Spending) int64 {
+	if in.Background {
+		return in.Points / reserve
+	}
+	return 0
 }
 
 // ReturnBudget gives back points that were leased of a window and not spent; fewer than none are points that were

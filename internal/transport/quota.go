@@ -106,8 +106,13 @@ func (b *Budget) spend(ctx context.Context, q Quota) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
+		if d := l.PausedUntil.Sub(now); d > 0 {
+			b.pause(q.Key, d) // the window has points left, as far as anybody knows
+			p.left += l.Points
+			return d, nil
+		}
 		if p.left += l.Points; p.left < 1 {
-			return max(p.start.Add(q.Window).Sub(now), l.PausedUntil.Sub(now), time.Second), nil
+			return max(p.start.Add(q.Window).Sub(now), time.Second), nil
 		}
 	}
 	p.left--

@@ -216,3 +216,34 @@ func TestUsageIsNoted(t *testing.T) {
 		}
 	})
 }
+
+// TestQuotaPauseComesWithTheLease learns of another process's short pause only as it leases: it waits for that, and not
+// to the end of the window.
+func TestQuotaPauseComesWithTheLease(t *testing.T) {
+	l := &pausing{}
+	b := sharing(l)
+	q := Quota{Key: "atlassian/app", Tenant: "acme", Points: 65_000, Window: time.Hour}
+	if d, err := b.spend(t.Context(), q); d != 0 || err != nil {
+		t.Fatal(d, err)
+	}
+	b.Charge(q, 100)
+	l.until = time.Now().Add(3 * time.Second)
+	if d, err := b.spend(t.Context(), q); err != nil || d <= 0 || d > 3*time.Second {
+		t.Errorf("waits %s, %v", d, err)
+	}
+}
+
+// pausing is a ledger that leases what is wanted, until somebody pauses.
+type pausing struct {
+	book
+	until time.Time
+}
+
+func (l *pausing) Lease(_ context.Context, _ Quota, _ time.Time, want int64) (Lease, error) {
+	if time.Now().Before(l.until) {
+		return Lease{PausedUntil: l.until}, nil
+	}
+	return Lease{Points: want}, nil
+}
+
+func (l *pausing) Paused(context.Context, Quota) (time.Time, error) { return time.Time{}, nil }
