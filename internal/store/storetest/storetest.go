@@ -75,6 +75,18 @@ func Checks() []Check {
 		{"concurrent changes of one record", concurrentChanges},
 		{"concurrent creation of one record", concurrentCreation},
 		{"identity", identity},
+		{"round trip of jobs", roundTripJobs},
+		{"claims", claims},
+		{"claims of the dead", claimsOfTheDead},
+		{"a job is claimed by one", oneJobEach},
+		{"turns are fair", fairTurns},
+		{"cancels", cancels},
+		{"lists of jobs", listsOfJobs},
+		{"puts and numbers", putsAndNumbers},
+		{"leases of feeds", leasesOfFeeds},
+		{"census of records", censusOfRecords},
+		{"ends of feeds", endsOfFeeds},
+		{"nothing is missed", nothingMissed},
 	}
 }
 
