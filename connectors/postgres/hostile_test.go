@@ -286,3 +286,20 @@ func TestKeysThatAreNone(t *testing.T) {
 		t.Errorf("got %d rows, %q", len(got), e.Message)
 	}
 }
+
+// TestUnreadableChildrenAreNamed has rows that only a listing through the parent could give: they are named as missing, until
+// the role may read them by themselves.
+func TestUnreadableChildrenAreNamed(t *testing.T) {
+	s, c := schema(t, "CREATE TABLE parent (id int PRIMARY KEY)", "INSERT INTO parent VALUES (1)",
+		"CREATE TABLE child () INHERITS (parent)", "INSERT INTO child VALUES (2)")
+	for _, grant := range []string{"GRANT SELECT ON parent", "GRANT SELECT ON child"} {
+		d := reader(t, c, "GRANT USAGE ON SCHEMA "+s, grant, "GRANT SELECT ON parent")
+		page, err := d.ListItems(t.Context(), connectors.ItemQuery{ContainerID: s + ".parent", Limit: 10})
+		if err != nil || len(page.Items) != 1 {
+			t.Fatalf("%d rows, %v", len(page.Items), err)
+		}
+		if named := len(page.Incomplete) == 1 && strings.Contains(page.Incomplete[0].Reason, "child"); named != (grant == "GRANT SELECT ON parent") {
+			t.Errorf("after %s: %+v", grant, page.Incomplete)
+		}
+	}
+}

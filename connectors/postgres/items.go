@@ -32,10 +32,18 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 		if err := d.read(ctx, l.statements(), l.restart, l.take); err != nil {
 			return err
 		}
-		page, err = l.page()
+		if page, err = l.page(); err == nil && page.Next == "" && rel.hidden != "" {
+			page.Incomplete = append(page.Incomplete, rel.gap())
+		}
 		return err
 	})
 	return page, err
+}
+
+// gap names the rows that no listing gives.
+func (r *relation) gap() connectors.Gap {
+	return connectors.Gap{ContainerID: r.name.String(), Code: connectors.Unsupported, Reason: "the rows of its inheritance child " + r.hidden +
+		" are in no listing, because the role may not read that table by itself: GRANT SELECT ON it"}
 }
 
 // mayMend is an error of a table's key or columns, which may have been mended since they were read.

@@ -50,7 +50,12 @@ const usableKey = `
 
 // relationSQL finds a table and its key.
 const relationSQL = `
-SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path, c.oid
+SELECT c.relkind, has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'), k.attnums, k.path, c.oid,
+       (WITH RECURSIVE d AS (
+          SELECT h.inhrelid FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = 'r'
+          UNION SELECT h.inhrelid FROM d JOIN pg_catalog.pg_inherits h ON h.inhparent = d.inhrelid)
+        SELECT min(x.oid::regclass::text) FROM d JOIN pg_catalog.pg_class x ON x.oid = d.inhrelid
+         WHERE NOT (has_schema_privilege(x.relnamespace, 'USAGE') AND has_any_column_privilege(x.oid, 'SELECT')))
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
@@ -92,6 +97,7 @@ type relation struct {
 	key     []int  // positions in columns; empty without a usable key
 	path    string // schemas to add to the search path for comparing keys
 	text    []int  // positions of the columns that hold text
+	hidden  string // an inheritance child whose rows the role may read through this table alone, which nothing lists
 	fits    atomic.Int32
 }
 
@@ -121,11 +127,11 @@ func (d *Driver) describe(ctx context.Context, name tableName) (*relation, error
 	params := []param{text(name.schema), text(name.table)}
 	restart := func() { rel, attnums, key = nil, nil, "" }
 	err := d.read(ctx, []statement{
-		{sql: relationSQL, params: params, width: 5}, {sql: columnsSQL, params: params, width: 6},
+		{sql: relationSQL, params: params, width: 6}, {sql: columnsSQL, params: params, width: 6},
 	}, restart,
 		func(stmt int, _ []pgconn.FieldDescription, row [][]byte) error {
 			if stmt == 0 {
-				rel = &relation{name: name, kind: string(row[0]), oid: string(row[4]), path: string(row[3])}
+				rel = &relation{name: name, kind: string(row[0]), oid: string(row[4]), path: string(row[3]), hidden: cleanText(row[5])}
 				readable, key = isTrue(row[1]), string(row[2])
 				return nil
 			}

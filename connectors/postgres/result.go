@@ -178,7 +178,7 @@ func (d *Driver) keyOf(r *result, fields []pgconn.FieldDescription, keys map[str
 		}
 	}
 	r.rel.path = strings.Join(path, ", ")
-	if byKey := orderByKey(fields, key); byKey != "" && r.orderBy == byKey {
+	if byKey := orderByKey(fields, key); byKey != "" && r.orderBy == byKey && !r.picks {
 		r.ordered = false // the order of the key is the query's own
 	}
 }

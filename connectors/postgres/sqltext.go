@@ -11,6 +11,7 @@ import (
 type userSQL struct {
 	text    string // without a semicolon at its end
 	ordered bool   // it has an ORDER BY of its own, or may have
+	picks   bool   // it leaves rows out by how many there are, so that which ones may be the server's choice
 	nullKey bool   // it may make a table's key null, as outer joins do
 	orderBy string // the words of the ORDER BY and what follows, in lower case, a blank before each, without asc
 }
@@ -49,6 +50,10 @@ func (u *userSQL) note(before, word string, depth int) {
 		u.ordered = u.ordered || before == "" // the whole of it in parentheses
 	case "BY":
 		u.ordered = u.ordered || depth == 0 && before == "ORDER"
+	case "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE":
+		u.picks = true
+	case "ON":
+		u.picks = u.picks || before == "DISTINCT"
 	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
 		u.nullKey = true
 	}

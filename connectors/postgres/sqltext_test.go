@@ -28,6 +28,9 @@ func TestReadSQL(t *testing.T) {
 		"order of a name":    {"SELECT \"order\" by, reorder BY", "", false, false},
 		"two orders":         {"SELECT a, b ORDER BY A ASC, b;", "SELECT a, b ORDER BY A ASC, b", true, false},
 		"more than an order": {"SELECT a ORDER BY a LIMIT 5", "", true, false},
+		"limit inside":       {"SELECT a FROM (SELECT * FROM b limit 5) x", "", false, false},
+		"first of each":      {"SELECT DISTINCT ON (a) b FROM c", "", false, false},
+		"sample":             {"SELECT a FROM b TABLESAMPLE SYSTEM (1)", "", false, false},
 		"quoted order":       {"SELECT a ORDER BY \"a\" DESC", "", true, false},
 		"order of a call":    {"SELECT a ORDER BY f(a)", "", true, false},
 		"parentheses":        {"(SELECT 1 ORDER BY 1)", "", true, false},
@@ -44,9 +47,10 @@ func TestReadSQL(t *testing.T) {
 		"order": " 1", "order after a text": " 1", "parameter": " $ 2$", "two orders": " a , b", "more than an order": " a limit 5",
 		"quoted order": " ' desc", "order of a call": " f ( a )",
 	}
+	picks := map[string]bool{"more than an order": true, "limit inside": true, "first of each": true, "sample": true}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			want := userSQL{text: tt.text, ordered: tt.ordered, nullKey: tt.nullKey, orderBy: orders[name]}
+			want := userSQL{text: tt.text, ordered: tt.ordered, picks: picks[name], nullKey: tt.nullKey, orderBy: orders[name]}
 			if want.text == "" {
 				want.text = tt.sql
 			}

@@ -12,7 +12,8 @@ import (
 // queryRows returns one page of the rows of a user's query.
 //
 // A query whose result has a key, and that has no ORDER BY but by it, is paged by that key, in its order. The server checks
-// on every page that no two rows share it, so that none is lost between two pages. Any other result is read in its own
+// on every page that no two rows share it, so that none is lost between two pages. Any other result, and that of a query that
+// picks some of its rows by a LIMIT or the like, is read in its own
 // order from the beginning for every page, up to keylessRows rows, and every page checks that the rows of the pages
 // before it are still the same.
 func (d *Driver) queryRows(ctx context.Context, q connectors.ItemQuery) (connectors.Page[connectors.Item], error) {
@@ -60,7 +61,7 @@ func queryAlone(q connectors.ItemQuery) error {
 }
 
 func (d *Driver) queryPage(ctx context.Context, r *result, q connectors.ItemQuery) (p connectors.Page[connectors.Item], err error) {
-	keyed := len(r.rel.key) > 0 && !r.ordered
+	keyed := len(r.rel.key) > 0 && !r.ordered && !r.picks
 	if q.Cursor != "" {
 		// The first page has found out whether the key serves.
 		keyed = keyed && !isSequence(q.Cursor)

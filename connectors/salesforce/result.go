@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 type place struct {
 	locator string // of the batch, "" for the first one
 	used    int
+	read    int    // records of the batches before
 	hash    string // of those records' ids
 	until   string // where a listing of changes ends
 }
@@ -24,12 +26,13 @@ func parsePlace(c connectors.Cursor) (place, error) {
 		return place{}, nil
 	}
 	parts := strings.Split(string(c), "/")
-	if len(parts) != 5 || parts[0] != "result" {
+	if len(parts) != 6 || parts[0] != "result" {
 		return place{}, foreignCursor(nil)
 	}
 	p := place{locator: parts[1], hash: parts[3], until: parts[4]}
 	n, err := strconv.ParseUint(parts[2], 10, 16)
-	p.used = int(n)
+	before, berr := strconv.ParseUint(parts[5], 10, 40)
+	p.used, p.read, err = int(n), int(before), errors.Join(err, berr)
 	if m := (mark{ID: "0", Until: p.until}); err != nil || p.cursor() != c || !m.isSound() ||
 		p.locator == "" && p.used == 0 || p.locator != "" && !locatorOnly.MatchString(p.locator) {
 		return place{}, foreignCursor(err)
@@ -38,7 +41,7 @@ func parsePlace(c connectors.Cursor) (place, error) {
 }
 
 func (p place) cursor() connectors.Cursor {
-	return connectors.Cursor(strings.Join([]string{"result", p.locator, strconv.Itoa(p.used), p.hash, p.until}, "/"))
+	return connectors.Cursor(strings.Join([]string{"result", p.locator, strconv.Itoa(p.used), p.hash, p.until, strconv.Itoa(p.read)}, "/"))
 }
 
 // hashOf returns a hash of the ids of records, "" of none.
@@ -133,6 +136,10 @@ func (d *Driver) take(ctx context.Context, soql string, at *place, limit int) ([
 		if at.used += n; at.used < len(b.Records) {
 			at.hash = hashOf(b.Records[:at.used])
 			return out, nil
+		}
+		at.read += len(b.Records)
+		if b.locator == "" && int64(at.read) != *b.TotalSize {
+			return nil, cutOff(d.api, int64(at.read), *b.TotalSize)
 		}
 		at.locator, at.used, at.hash = b.locator, 0, ""
 		if b.locator == "" || len(out) == limit {
