@@ -63,6 +63,9 @@ func (c *cloud) ListDeletions(ctx context.Context, q connectors.DeletionQuery) (
 		out.Items = append(out.Items, connectors.Deletion{ID: p.ID, ContainerID: q.ContainerID})
 	}
 	out.Next = at.after(page.cursor)
+	if len(page.Results) == 0 && out.Next == "" {
+		return out, c.vouch(ctx)
+	}
 	return out, nil
 }
 

@@ -49,6 +49,7 @@ func (c *cloud) search(ctx context.Context, cql string, limit int, cursor string
 func (c *cloud) searchAs(ctx context.Context, query url.Values, limit int, cursor string) (listed, error) {
 	var page listed
 	query.Set("limit", strconv.Itoa(limit))
+	query.Set("includeArchivedSpaces", "true") // their pages are listed, so that they are found too
 	if cursor != "" {
 		query.Set("cursor", cursor)
 	}

@@ -144,10 +144,13 @@ func (s *server) get(ctx context.Context, path string, query url.Values, limit i
 // foothold is a position in a listing that is paged by number. Each page begins with the last entry of the one before:
 // where it is not there, entries have gone or come, and the listing goes back so that none is missed.
 type foothold struct {
-	kind   string // of items: "page" or "blogpost"
-	start  int64
-	anchor string // the id of the last entry, "" on the first page
+	kind    string // of items: "page" or "blogpost"
+	start   int64
+	anchors []string // the ids of the last entries, none on the first page: any of them may be gone by the next
 }
+
+// maxAnchors is how many of the last entries a foothold keeps.
+const maxAnchors = 8
 
 // maxBack is how many pages a listing goes back where its last entry is not in its place.
 const maxBack = 5
@@ -160,15 +163,20 @@ func parseFoothold(c connectors.Cursor) (foothold, error) {
 	if len(parts) == 3 {
 		start, err := strconv.ParseInt(parts[1], 10, 64)
 		known := parts[0] == "page" || parts[0] == "blogpost"
-		if err == nil && start >= 0 && known && (parts[2] == "" || isKey(parts[2])) {
-			return foothold{parts[0], start, parts[2]}, nil
+		f := foothold{kind: parts[0], start: start}
+		if parts[2] != "" {
+			f.anchors = strings.Split(parts[2], ",")
+		}
+		odd := func(id string) bool { return !isKey(id) }
+		if err == nil && start >= 0 && known && len(f.anchors) <= maxAnchors && !slices.ContainsFunc(f.anchors, odd) {
+			return f, nil
 		}
 	}
 	return foothold{}, badCursor()
 }
 
 func (f foothold) cursor() connectors.Cursor {
-	return connectors.Cursor(f.kind + ":" + strconv.FormatInt(f.start, 10) + ":" + f.anchor)
+	return connectors.Cursor(f.kind + ":" + strconv.FormatInt(f.start, 10) + ":" + strings.Join(f.anchors, ","))
 }
 
 // turned is one page of a listing that is paged by number.
@@ -180,9 +188,9 @@ type turned struct {
 
 // page returns the entries behind a foothold. name returns what identifies an entry.
 func (s *server) page(ctx context.Context, path string, query url.Values, limit int, f foothold, name func(json.RawMessage) (string, error)) (turned, error) {
-	for range maxBack {
+	for back := 1; ; back++ {
 		start, size := f.start, min(limit, maxServerPage-1)
-		if f.anchor != "" {
+		if len(f.anchors) > 0 {
 			start, size = max(start-1, 0), size+1
 		}
 		page, err := s.get(ctx, path, query, size, start)
@@ -195,25 +203,26 @@ func (s *server) page(ctx context.Context, path string, query url.Values, limit 
 		}
 		from, found := f.behind(ids)
 		if !found && start > 0 {
-			f.start = max(start-int64(limit), 0)
+			if f.start = max(start-int64(limit), 0); back == maxBack {
+				f.start = 0 // too much is gone to be looked for: what comes twice is better than what never comes
+			}
 			continue
 		}
 		until := min(len(ids), from+limit)
 		out := turned{entries: page.Results[from:until], more: page.Links.Next != "" || until < len(ids)}
 		if until > from {
-			out.next = foothold{f.kind, start + int64(until), ids[until-1]}
+			out.next = foothold{f.kind, start + int64(until), ids[max(0, until-maxAnchors):until]}
 			return out, nil
 		}
 		return out, s.stuck(out.more)
 	}
-	return turned{}, connectors.Errorf(connectors.ProviderError, "Confluence's listing changes faster than it can be read: try again later")
 }
 
 // behind returns where the entries that were not listed yet begin, and whether the last entry is there at all. Where it
 // is not in its place, what stands in front of it may be new.
 func (f foothold) behind(ids []string) (from int, found bool) {
-	i := slices.Index(ids, f.anchor)
-	if f.anchor == "" || i > 0 {
+	i := slices.IndexFunc(ids, func(id string) bool { return slices.Contains(f.anchors, id) })
+	if len(f.anchors) == 0 || i > 0 {
 		return 0, true
 	}
 	return i + 1, i == 0
@@ -370,7 +379,7 @@ func (s *server) asked(q connectors.ItemQuery, kind string, searched bool) (stri
 		}
 		return "/rest/api/content", query, nil
 	}
-	if !q.UpdatedAfter.IsZero() && !strings.Contains(strings.ToLower(q.Query), "order by") {
+	if _, order, fault := atlassian.SplitOrder(q.Query); !q.UpdatedAfter.IsZero() && order == "" && fault == "" {
 		q.Query = strings.TrimSpace(q.Query + " ORDER BY lastmodified")
 	}
 	cql, err := cqlFor(q)

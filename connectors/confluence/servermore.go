@@ -97,6 +97,9 @@ func (s *server) ListDeletions(ctx context.Context, q connectors.DeletionQuery) 
 	}
 	query := url.Values{"spaceKey": {q.ContainerID}, "type": {f.kind}, "status": {"trashed"}}
 	page, err := s.page(ctx, "/rest/api/content", query, q.Limit, f, s.idOf)
+	if err == nil && len(page.entries) == 0 && !page.more {
+		err = s.vouch(ctx)
+	}
 	if err != nil {
 		return out, s.explainSpace(ctx, connectors.ItemQuery{ContainerID: q.ContainerID}, err)
 	}

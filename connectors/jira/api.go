@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
 )
@@ -105,8 +106,12 @@ type searchPage struct {
 	Issues        []json.RawMessage `json:"issues"`
 	NextPageToken string            `json:"nextPageToken"`
 	IsLast        *bool             `json:"isLast"`
-	StartAt       json.RawMessage   `json:"startAt"`
-	Total         json.RawMessage   `json:"total"`
+	// Warnings say, among other things, that the result was cut off.
+	Warnings []struct {
+		Message string `json:"message"`
+	} `json:"warnings"`
+	StartAt json.RawMessage `json:"startAt"`
+	Total   json.RawMessage `json:"total"`
 }
 
 // fault says what makes a page of at most size issues not one of the search that was asked.
@@ -124,6 +129,15 @@ func (p *searchPage) fault(size int) string {
 		return "a search result that has more pages and names none"
 	}
 	return ""
+}
+
+// warning returns what the search warns of, "" for nothing: a result that was cut off, a clause that it left out.
+func (p *searchPage) warning() string {
+	var said []string
+	for _, w := range p.Warnings {
+		said = append(said, strings.TrimSpace(w.Message))
+	}
+	return strings.Join(said, "; ")
 }
 
 // issue is an issue of the issue search.

@@ -3,11 +3,13 @@ package jira
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/connectors/internal/atlassian"
+	"github.com/unified-connector/ucf/connectors/internal/rest"
 )
 
 const (
@@ -59,6 +61,9 @@ func (d *Driver) idPage(ctx context.Context, q connectors.IDQuery) ([]json.RawMe
 	})
 	if err != nil {
 		return nil, "", err
+	}
+	if said := p.warning(); said != "" {
+		return nil, "", d.api.Nonsense("a list of ids that it warns of (" + said + ")")
 	}
 	next, err := d.behind(at, p)
 	return p.Issues, next, err
@@ -151,7 +156,8 @@ func (d *Driver) fetchEach(ctx context.Context, ids []string) (map[string]issue,
 		var is issue
 		_, err := d.api.Get(ctx, d.path("issue", id), url.Values{"fields": {strings.Join(fateFields, ",")}}, &is)
 		switch {
-		case connectors.CodeOf(err) == connectors.NotFound:
+		case connectors.CodeOf(err) == connectors.NotFound, rest.StatusOf(err) == http.StatusForbidden && connectors.IsDenied(err):
+			// deleted, or hidden from an account that is vouched for
 		case err != nil:
 			return nil, err
 		case is.ID != id || is.Fields.Project == nil:

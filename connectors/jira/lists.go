@@ -84,9 +84,14 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	if q.ContainerID != "" && !isName(q.ContainerID) {
 		return page, noProject(nil, q.ContainerID)
 	}
-	issues, next, err := d.issues(ctx, q)
+	issues, next, warning, err := d.issues(ctx, q)
 	if err != nil {
 		return page, err
+	}
+	if warning != "" {
+		page.Incomplete = append(page.Incomplete, connectors.Gap{
+			ContainerID: q.ContainerID, Code: connectors.ProviderError, Reason: "Jira warns of the search: " + warning,
+		})
 	}
 	if page.Items, err = d.items(issues, q); err != nil {
 		return page, err
@@ -98,24 +103,25 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 	return page, nil
 }
 
-// issues asks for one page of issues.
-func (d *Driver) issues(ctx context.Context, q connectors.ItemQuery) ([]json.RawMessage, connectors.Cursor, error) {
+// issues asks for one page of issues, and returns what Jira warns of too.
+func (d *Driver) issues(ctx context.Context, q connectors.ItemQuery) (list []json.RawMessage, next connectors.Cursor, warning string, err error) {
 	if d.server {
-		return d.serverIssues(ctx, q)
+		list, next, err = d.serverIssues(ctx, q)
+		return list, next, "", err
 	}
 	at, err := parsePlace(q.Cursor)
 	if err != nil {
-		return nil, "", err
+		return nil, "", "", err
 	}
 	found, err := d.search(ctx, q, at)
 	if err != nil {
-		return nil, "", err
+		return nil, "", "", err
 	}
-	next, err := d.behind(at, found)
-	if err != nil || q.UpdatedAfter.IsZero() {
-		return found.Issues, next, err
+	list, warning = found.Issues, found.warning()
+	if next, err = d.behind(at, found); err == nil && !q.UpdatedAfter.IsZero() {
+		list, next, err = d.changes(at, found, next)
 	}
-	return d.changes(at, found, next)
+	return list, next, warning, err
 }
 
 // items returns what was found, without what the search brought up beyond what was asked.

@@ -251,10 +251,14 @@ func (f foothold) behind(marks []mark, dated bool) (from int, found bool) {
 func (f *foothold) moves(l serverListing, marks []mark, last bool) bool {
 	switch {
 	case l.dated() == "":
-		if f.start == 0 || f.back >= maxBack {
+		if f.start == 0 {
 			return false
 		}
-		f.start, f.back = max(f.start-int64(l.size), 0), f.back+1
+		if f.back++; f.back > maxBack {
+			f.start = 0 // too much of it is gone to be looked for: what comes twice is better than what never comes
+		} else {
+			f.start = max(f.start-int64(l.size), 0)
+		}
 	case !slices.ContainsFunc(marks, func(m mark) bool { return m.at >= f.since }):
 		if last && f.lost {
 			return false
