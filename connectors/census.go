@@ -152,6 +152,7 @@ func (c *Conn) ResolveAbsences(ctx context.Context, containerID string, ids []st
 	if err := answersAll(ids, out); err != nil {
 		return nil, stamp(op, err)
 	}
+	c.charge(int64(len(ids)))
 	return out, nil
 }
 

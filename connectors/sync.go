@@ -2,6 +2,9 @@ package connectors
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -72,15 +75,30 @@ func (c *Conn) Commented(ctx context.Context, q ChangedIDQuery) (Page[string], e
 }
 
 // Passable reports whether a reading of several containers goes on past one that failed like that: one that may not or cannot be read,
-// but not a credential that is refused or a limit that is used up.
+// but not a credential that is refused or a limit that is used up. See [MayBeDown] for the system as a whole.
 func Passable(err error) bool {
 	switch CodeOf(err) {
-	case NotFound, Unsupported, InvalidRequest:
+	case NotFound, Unsupported, InvalidRequest, ProviderError, Timeout:
 		return true
 	}
-	return IsDenied(err) || MayBeDown(err)
+	return IsDenied(err)
 }
 
 // MayBeDown reports whether a failure can be one of the system as a whole, or of what was asked for alone: one container
-// that fails or takes too long is passed over, several in a row are a system that is down.
-func MayBeDown(err error) bool { return CodeOf(err) == ProviderError || CodeOf(err) == Timeout }
+// that fails or takes too long is passed over, several in a row are a system that is down. A system that says what is wrong
+// with the very request is there.
+func MayBeDown(err error) bool {
+	if code := CodeOf(err); code != ProviderError && code != Timeout {
+		return false
+	}
+	if status, ok := AsError(err).Details["status"].(int); ok && status >= 400 && status < 500 {
+		return false
+	}
+	var sql interface{ SQLState() string }
+	if !errors.As(err, &sql) {
+		return true
+	}
+	// The classes of errors of the system as a whole: PostgreSQL documentation, appendix A.
+	state := sql.SQLState()
+	return slices.ContainsFunc([]string{"08", "53", "57P", "58", "XX"}, func(class string) bool { return strings.HasPrefix(state, class) })
+}

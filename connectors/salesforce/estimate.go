@@ -43,7 +43,7 @@ func (d *Driver) EstimateItems(ctx context.Context, q connectors.ItemQuery) (con
 	if err != nil {
 		return connectors.Estimate{}, err
 	}
-	where, err := d.changed(o, q.UpdatedAfter, &mark{})
+	where, err := d.changed(ctx, o, q.UpdatedAfter, &mark{})
 	if err != nil {
 		return connectors.Estimate{}, err
 	}

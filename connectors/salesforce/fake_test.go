@@ -301,3 +301,9 @@ func (f *fake) more(w http.ResponseWriter, r *http.Request) {
 	res.rows = res.rows[:len(res.rows)-1]
 	f.send(w, res, from, min(from+batch, len(res.rows)), batch)
 }
+
+// ServeHTTP answers with the time of the test.
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", fakeNow.UTC().Format(http.TimeFormat))
+	f.ServeMux.ServeHTTP(w, r)
+}

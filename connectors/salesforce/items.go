@@ -66,7 +66,7 @@ func (d *Driver) listObject(ctx context.Context, o object, q connectors.ItemQuer
 		return nil, "", connectors.Errorf(connectors.InvalidRequest,
 			"the cursor is of a time when the object %s had other fields: start without one", o.Name)
 	}
-	where, err := d.changed(o, q.UpdatedAfter, &at)
+	where, err := d.changed(ctx, o, q.UpdatedAfter, &at)
 	if err != nil {
 		return nil, "", err
 	}
@@ -80,7 +80,7 @@ func (d *Driver) listObject(ctx context.Context, o object, q connectors.ItemQuer
 
 // changed returns the conditions for records that changed after a time, none for the zero time, and has the listing end
 // where it ended for its first page.
-func (d *Driver) changed(o object, after time.Time, at *mark) ([]string, error) {
+func (d *Driver) changed(ctx context.Context, o object, after time.Time, at *mark) ([]string, error) {
 	if after.IsZero() {
 		return nil, nil
 	}
@@ -89,7 +89,12 @@ func (d *Driver) changed(o object, after time.Time, at *mark) ([]string, error) 
 		return nil, connectors.Errorf(connectors.Unsupported,
 			"the object %s does not tell when its records changed, so they cannot be filtered by it", o.Name)
 	}
-	at.Until = cmp.Or(at.Until, d.until())
+	if at.Until == "" {
+		var err error
+		if at.Until, err = d.until(ctx); err != nil {
+			return nil, err
+		}
+	}
 	// SOQL takes no years before 1700, and no record is older than Salesforce.
 	oldest := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
 	if after.Before(oldest) {

@@ -161,5 +161,8 @@ func since(by string, t time.Time) string { return by + " >= " + literal(t.Trunc
 // he has seen would miss those that came late.
 const holdBack = 5 * time.Minute
 
-// until returns where a listing of changes that begins now ends.
-func (d *Driver) until() string { return literal(d.now().Add(-holdBack).Truncate(time.Second)) }
+// until returns where a listing of changes that begins now ends, by the clock that Salesforce stamps with.
+func (d *Driver) until(ctx context.Context) (string, error) {
+	now, err := d.SystemTime(ctx)
+	return literal(now.Add(-holdBack).Truncate(time.Second)), err
+}

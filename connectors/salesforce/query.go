@@ -163,6 +163,12 @@ func (d *Driver) rowOf(raw json.RawMessage) (row, error) {
 	if !rowIDForm.MatchString(r.id) || !nameForm.MatchString(r.kind) {
 		return r, d.api.Nonsense("a record without an id and object")
 	}
+	for _, v := range r.values {
+		if nested, _ := v.Value.(map[string]any); nested["done"] == false {
+			return r, connectors.Errorf(connectors.Unsupported,
+				"Salesforce gave only the first of %s of the record %s: ask for them by a query of their own", v.Name, r.id)
+		}
+	}
 	return r, nil
 }
 

@@ -112,7 +112,7 @@ func (d *Driver) target(ctx context.Context, s statement, q connectors.ItemQuery
 		return o, nil, err
 	}
 	m := mark{Until: at.until}
-	conditions, err := d.changed(o, q.UpdatedAfter, &m)
+	conditions, err := d.changed(ctx, o, q.UpdatedAfter, &m)
 	at.until = m.Until
 	return o, conditions, err
 }

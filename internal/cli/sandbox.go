@@ -89,6 +89,7 @@ func (o *sandboxOptions) options() (sandbox.Options, error) {
 		Records: orNone(o.records), DailyRequests: o.dailyRequests,
 		Sites: o.sites, TokenTTL: o.tokenTTL, ReuseInterval: o.reuseInterval, RefreshIdle: o.idle, AutoApprove: o.autoApprove, NoRotation: o.noRotation,
 	}
+	opts.Now = time.Now
 	if o.fresh {
 		opts.Until = time.Now()
 	}

@@ -190,6 +190,12 @@ func (s *stream[T]) goOn(err error) error {
 	e := *connectors.AsError(err)
 	e.Details = withDetail(e.Details, "listed", s.n)
 	e.Details["next"] = s.next
+	if len(s.gaps) > 0 {
+		e.Details["incomplete"] = s.gaps
+		for _, g := range s.gaps {
+			s.c.notef("not read before that: %s", nameOf(g))
+		}
+	}
 	if !s.c.forPrograms() || errors.Is(err, context.Canceled) {
 		s.c.notef("%d were listed; go on with --cursor %s", s.n, s.next)
 	}
@@ -237,12 +243,16 @@ func (s *stream[T]) footer() error {
 func incomplete(gaps []connectors.Gap) error {
 	msg := ""
 	for _, g := range gaps {
-		msg += "; " + g.Reason
-		if g.ContainerID != "" {
-			msg += " (" + g.ContainerID + ")"
-		}
+		msg += "; " + nameOf(g)
 	}
 	return &connectors.Error{Code: connectors.Incomplete, Message: "not everything could be read" + msg, Details: map[string]any{"incomplete": gaps}}
+}
+
+func nameOf(g connectors.Gap) string {
+	if g.ContainerID == "" {
+		return g.Reason
+	}
+	return g.Reason + " (" + g.ContainerID + ")"
 }
 
 func (s *stream[T]) flush() error { return outputError(s.out.Flush()) }

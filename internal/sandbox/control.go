@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // controlPrefix is where a sandbox that runs is changed and counted. No fault hits there, and no credentials are
@@ -207,10 +208,11 @@ func (s *Server) besideControl(next http.Handler) http.Handler {
 	})
 }
 
-// dated has every answer carry the time of the sites' own clock, by which they stamp changes.
-func (s *Server) dated(next http.Handler) http.Handler {
+// dated has every answer carry the time of the sites' own clock, by which they stamp changes. A clock that stands says
+// nothing: clients take it for a fault of their own.
+func dated(next http.Handler, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Date", s.sites[0].confluence.now().UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
 		next.ServeHTTP(w, r)
 	})
 }

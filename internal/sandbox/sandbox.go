@@ -153,7 +153,10 @@ func New(o Options) (*Server, error) {
 	center.mountJira(router)
 	center.mountConfluence(router)
 	server.addSalesforce(router, people, layer)
-	server.handler = server.dated(server.besideControl(server.countSpends(layer.wrap(router))))
+	server.handler = server.besideControl(server.countSpends(layer.wrap(router)))
+	if o.Now != nil {
+		server.handler = dated(server.handler, o.Now)
+	}
 	return server, nil
 }
 

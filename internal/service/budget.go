@@ -32,7 +32,10 @@ type Spending struct {
 // up, and until when the provider takes no requests.
 func (s *Service) LeaseBudget(ctx context.Context, in Spending, want int64) (got int64, paused time.Time, err error) {
 	err = s.changeBudget(ctx, in.Key, func(b *domain.Budget) bool {
-		enter(b, in)
+		if enter(b, in); b.Start.After(in.Start) {
+			got, paused = 0, b.PausedUntil
+			return false // the others are in the next window already; ours is over
+		}
 		got, paused = 0, b.PausedUntil
 		if !paused.After(s.Now()) {
 			got = share(b.BudgetState, in, want)
@@ -45,8 +48,11 @@ func (s *Service) LeaseBudget(ctx context.Context, in Spending, want int64) (got
 	return got, paused, err
 }
 
-// enter begins a new window where the last one has ended.
+// enter begins a new window where the last one has ended. A process whose clock is behind brings none back.
 func enter(b *domain.Budget, in Spending) {
+	if b.Start.After(in.Start) {
+		return
+	}
 	if !b.Start.Equal(in.Start) {
 		b.Start, b.End, b.Leased = in.Start, in.End, nil
 	}
