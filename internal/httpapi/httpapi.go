@@ -51,6 +51,9 @@ type api struct {
 	huma     huma.API
 	router   *router
 	draining atomic.Bool
+	// life ends when the server shuts down: answers that would go on for long end with it.
+	life context.Context
+	stop context.CancelFunc
 
 	bodyTimeout, writeTimeout time.Duration
 }
@@ -74,6 +77,7 @@ func newAPI(o Options) *api {
 	}
 	o.Prefix = strings.TrimRight(o.Prefix, "/")
 	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
+	a.life, a.stop = context.WithCancel(context.Background())
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
 	a.addSystem()
@@ -83,8 +87,12 @@ func newAPI(o Options) *api {
 	return a
 }
 
-// Drain makes /readyz answer unavailable, so that no new work is sent here.
-func (a *api) Drain() { a.draining.Store(true) }
+// Drain makes /readyz answer unavailable, so that no new work is sent here, and ends the event streams: their clients
+// go on elsewhere.
+func (a *api) Drain() {
+	a.draining.Store(true)
+	a.stop()
+}
 
 // ServeHTTP implements [http.Handler].
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
