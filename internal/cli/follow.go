@@ -93,11 +93,11 @@ func (c *commandLine) bar(j service.JobOut, width int) string {
 	}
 	percent := fmt.Sprintf(" %3d%%  ", j.Progress)
 	text := strings.Join(c.steps(j), "  ")
-	size := min(maxBar, width-1-len(percent)-cells(oneLine(text)))
+	size := min(maxBar, width-1-len(percent)-cells(text))
 	if size < minBar {
 		size = min(minBar, max(0, width-1-len(percent)))
 	}
-	text = cutTo(oneLine(text), max(0, width-1-len(percent)-size))
+	text = cutTo(text, max(0, width-1-len(percent)-size))
 	p := c.errPainter()
 	filled := size * min(max(j.Progress, 0), 100) / 100
 	return p.gradient(strings.Repeat("█", filled), size) + p.colour(mutedColour, strings.Repeat("░", size-filled)) + percent + text
@@ -106,7 +106,7 @@ func (c *commandLine) bar(j service.JobOut, width int) string {
 // steps says how far a job is.
 func (c *commandLine) steps(j service.JobOut) []string {
 	var out []string
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) { out = append(out, oneLine(fmt.Sprintf(format, args...))) }
 	switch {
 	case j.CancelRequested:
 		add("stopping")

@@ -36,7 +36,7 @@ type StartJobIn struct {
 type StartJobBody struct {
 	Workspace
 	Type           domain.JobType `json:"type" enum:"import,sync,probe" doc:"import reads everything, sync what changed since the last one, probe calls the system once"`
-	Params         JobParams    `json:"params,omitempty"`
+	Params         JobParams      `json:"params,omitempty"`
 	IdempotencyKey string         `json:"idempotencyKey,omitempty" maxLength:"200" doc:"The same request with the same key is accepted once, and answered with the same job; visible ASCII"`
 }
 
