@@ -143,19 +143,16 @@ func (s *Service) Records(ctx context.Context, t domain.Tenant, in RecordsIn) (R
 	if err := at.check(now, head.Epoch); err != nil {
 		return RecordsOut{}, err
 	}
-	return recordsOut(head, at, list, in.Limit), nil
+	return recordsOut(head, list, in.Limit), nil
 }
 
-// recordsOut is the answer for a reader at the position; list holds one more than the limit where there is a next page.
-func recordsOut(head domain.Feed, at position, list []domain.Record, limit int) RecordsOut {
+// recordsOut is the answer for a reader whose position was checked; list holds one more than the limit where there is a next page.
+func recordsOut(head domain.Feed, list []domain.Record, limit int) RecordsOut {
 	out := RecordsOut{Items: []RecordOut{}, Epoch: head.Epoch, Published: head.Published, Oldest: head.Oldest}
 	if len(list) > limit {
 		list = list[:limit]
-		next := position{list[limit-1].Change, at.begun}
-		if at.change == 0 {
-			next.begun = head.Oldest
-		}
-		out.Next = connectors.Cursor(next.String())
+		// Whoever may read below oldest began when that was what it is now.
+		out.Next = connectors.Cursor(position{list[limit-1].Change, head.Oldest}.String())
 	}
 	for _, r := range list {
 		out.Items = append(out.Items, RecordOut{

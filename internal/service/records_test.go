@@ -306,7 +306,8 @@ func TestRecordsWhileTheyChange(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "0", connectors.Conflict, ""},
-		"a write": {func(t *testing.T, f *feed) { f.put(t, time.Now(), "9") }, "3", "", "4"},
+		"a write":               {func(t *testing.T, f *feed) { f.put(t, time.Now(), "9") }, "3", "", "4"},
+		"a write above the end": {func(t *testing.T, f *feed) { f.put(t, time.Now(), "9") }, "5", "", ""},
 	} {
 		for _, when := range []string{"before", "after"} {
 			t.Run(name+" "+when, func(t *testing.T) {
@@ -325,6 +326,11 @@ func TestRecordsWhileTheyChange(t *testing.T) {
 				wantCode(t, err, tc.want)
 				if string(out.Next) != tc.next || err == nil && out.Published != 5 {
 					t.Errorf("next is %s, want %s; published %d", out.Next, tc.next, out.Published)
+				}
+				for _, it := range out.Items {
+					if it.Change > out.Published {
+						t.Errorf("change %d is given, above published", it.Change)
+					}
 				}
 			})
 		}
