@@ -53,3 +53,11 @@ func (a *api) addRecords() {
 		"and says to begin anew. A deletion is a record whose `value` is null."
 	bind(a, op, a.Service.Records)
 }
+
+// recordValue describes the value of a record.
+type recordValue struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (recordValue) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Nullable: true, AdditionalProperties: true}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/service"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -52,6 +53,7 @@ func newHuma(o Options, rt *router) huma.API {
 	schemas := huma.NewMapRegistry(schemaPrefix, schemaName)
 	schemas.RegisterTypeAlias(reflect.TypeFor[connectors.Meta](), reflect.TypeFor[map[string]any]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[connectors.Cursor](), reflect.TypeFor[*string]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[service.RecordValue](), reflect.TypeFor[recordValue]())
 	c := huma.DefaultConfig(o.Name, o.Version)
 	c.CreateHooks = nil
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""

@@ -342,6 +342,7 @@ func TestWatchJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e == nil {
+			h.end(t, j.ID)
 			continue
 		}
 		got = append(got, fmt.Sprintf("%s %d", e.Status, e.Progress))
@@ -350,7 +351,6 @@ func TestWatchJob(t *testing.T) {
 			h.step(t, j.ID, 40)
 		case 2:
 			h.step(t, j.ID, 40) // nothing new
-			h.end(t, j.ID)
 		}
 	}
 	if want := []string{"queued 0", "running 40", "succeeded 100"}; !slices.Equal(got, want) {

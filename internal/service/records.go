@@ -37,9 +37,11 @@ type RecordOut struct {
 	Deleted       bool        `json:"deleted"`
 	DeletedReason string      `json:"deletedReason,omitempty" enum:"deleted,archived,moved,gone" doc:"gone: deleted or hidden, which some systems do not tell apart"`
 	SyncedAt      time.Time   `json:"syncedAt"`
-	// Value is kept as text: numbers keep all their digits, and raw its bytes.
-	Value json.RawMessage `json:"value" doc:"The container, item or comment; null where it was deleted"`
+	Value         RecordValue `json:"value" doc:"The container, item or comment; null where it was deleted"`
 }
+
+// RecordValue is the container, item or comment of a record, as text: numbers keep all their digits, and raw its bytes.
+type RecordValue struct{ json.RawMessage }
 
 // RecordsOut is a page of changes.
 type RecordsOut struct {
@@ -157,7 +159,7 @@ func recordsOut(head domain.Feed, list []domain.Record, limit int) RecordsOut {
 	for _, r := range list {
 		out.Items = append(out.Items, RecordOut{
 			Kind: r.Kind, ID: r.ID, ContainerID: r.ContainerID, Change: r.Change, Deleted: r.Deleted, DeletedReason: r.Reason,
-			SyncedAt: r.SyncedAt.UTC(), Value: withRaw(r.Value, r.Raw),
+			SyncedAt: r.SyncedAt.UTC(), Value: RecordValue{withRaw(r.Value, r.Raw)},
 		})
 	}
 	return out

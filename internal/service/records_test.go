@@ -150,8 +150,8 @@ func TestRecords(t *testing.T) {
 				if it.Deleted {
 					text += "(" + it.DeletedReason + ")"
 				}
-				if it.Deleted != (it.Value == nil) {
-					t.Errorf("%s has the value %s", text, it.Value)
+				if it.Deleted != (it.Value.RawMessage == nil) {
+					t.Errorf("%s has the value %s", text, it.Value.RawMessage)
 				}
 				got = append(got, text)
 			}
@@ -170,7 +170,7 @@ func TestRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{`{"id":"box","raw":` + string(raw) + `}`, `{"raw":` + string(raw) + `}`, `{"id":"1"}`} {
-		if got := string(out.Items[i].Value); got != want {
+		if got := string(out.Items[i].Value.RawMessage); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
