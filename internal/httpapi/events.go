@@ -57,7 +57,7 @@ func (a *api) jobEvents(w http.ResponseWriter, r *http.Request, in service.JobIn
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(a.life, cancel)()
-	s := eventStream{w: w, control: http.NewResponseController(w), timeout: a.writeTimeout}
+	s := eventStream{w: w, control: http.NewResponseController(w), timeout: a.writeTimeout, silence: a.heartbeat}
 	for e, err := range a.Service.WatchJob(ctx, requestOf(ctx).tenant, in) {
 		switch {
 		case err != nil && ctx.Err() != nil && s.begun:
@@ -87,6 +87,7 @@ type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	timeout time.Duration // of one write
+	silence time.Duration // the longest
 	begun   bool
 	last    time.Time
 }
@@ -107,7 +108,7 @@ func (s *eventStream) event(id, name string, data any) error {
 
 // beat writes a comment where the stream was silent for long.
 func (s *eventStream) beat() error {
-	if time.Since(s.last) < heartbeat {
+	if time.Since(s.last) < s.silence {
 		return nil
 	}
 	return s.write([]byte(": still here\n\n"))

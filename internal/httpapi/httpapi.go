@@ -55,7 +55,7 @@ type api struct {
 	life context.Context
 	stop context.CancelFunc
 
-	bodyTimeout, writeTimeout time.Duration
+	bodyTimeout, writeTimeout, heartbeat time.Duration
 }
 
 // New returns the complete handler: middleware, routes, documents and metrics. It is safe for concurrent use.
@@ -76,7 +76,7 @@ func newAPI(o Options) *api {
 		o.Metrics = NewMetrics()
 	}
 	o.Prefix = strings.TrimRight(o.Prefix, "/")
-	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
+	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout, heartbeat: heartbeat}
 	a.life, a.stop = context.WithCancel(context.Background())
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
