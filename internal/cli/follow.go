@@ -97,7 +97,11 @@ func (c *commandLine) bar(j service.JobOut, width int) string {
 	if size < minBar {
 		size = min(minBar, max(0, width-1-len(percent)))
 	}
-	text = cutTo(text, max(0, width-1-len(percent)-size))
+	if left := width - 1 - len(percent) - size; left > 0 {
+		text = cutTo(text, left)
+	} else {
+		text = ""
+	}
 	p := c.errPainter()
 	filled := size * min(max(j.Progress, 0), 100) / 100
 	return p.gradient(strings.Repeat("█", filled), size) + p.colour(mutedColour, strings.Repeat("░", size-filled)) + percent + text
