@@ -109,35 +109,48 @@ func (c *commandLine) bar(j service.JobOut, width int) string {
 
 // steps says how far a job is.
 func (c *commandLine) steps(j service.JobOut) []string {
-	var out []string
-	add := func(format string, args ...any) { out = append(out, oneLine(fmt.Sprintf(format, args...))) }
+	out := waiting(j)
+	add := func(n int, format string) {
+		if n > 0 {
+			out = append(out, fmt.Sprintf(format, grouped(n)))
+		}
+	}
+	if j.Containers != nil {
+		add(j.Containers.Total, grouped(j.Containers.Done)+"/%s containers")
+	}
+	add(j.Counts.Items.Seen, "%s items")
+	add(j.Counts.Comments.Seen, "%s comments")
+	if !j.Status.Final() {
+		add(int(j.Rate), "%s/s")
+		if j.ETASeconds > 0 {
+			out = append(out, timeLeft(time.Duration(j.ETASeconds)*time.Second)+" left")
+		}
+	}
+	add(len(j.Incomplete)+j.Dropped, "%s could not be read")
+	return out
+}
+
+// waiting says why a job does not go on, where it does not.
+func waiting(j service.JobOut) []string {
 	switch {
 	case j.CancelRequested:
-		add("stopping")
-	case j.Status == domain.JobQueued && j.Error != nil && j.NotBefore != nil:
-		add("again at %s after: %s", j.NotBefore.Local().Format("15:04:05"), j.Error.Message)
-	case j.Status == domain.JobQueued:
-		add("waiting")
+		return []string{"stopping"}
+	case j.Status != domain.JobQueued:
+		return nil
+	case j.Error != nil && j.NotBefore != nil:
+		return []string{"again at " + clock(*j.NotBefore) + " after: " + oneLine(j.Error.Message)}
+	case j.NotBefore != nil:
+		return []string{"due at " + clock(*j.NotBefore)}
 	}
-	if j.Containers != nil && j.Containers.Total > 0 {
-		add("%s/%s containers", grouped(j.Containers.Done), grouped(j.Containers.Total))
+	return []string{"waiting"}
+}
+
+// clock writes a time to come: without the day where it is today.
+func clock(t time.Time) string {
+	if t = t.Local(); t.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
 	}
-	if n := j.Counts.Items.Seen; n > 0 {
-		add("%s items", grouped(n))
-	}
-	if n := j.Counts.Comments.Seen; n > 0 {
-		add("%s comments", grouped(n))
-	}
-	if j.Rate >= 1 && !j.Status.Final() {
-		add("%s/s", grouped(int(j.Rate)))
-	}
-	if j.ETASeconds > 0 && !j.Status.Final() {
-		add("%s left", timeLeft(time.Duration(j.ETASeconds)*time.Second))
-	}
-	if n := len(j.Incomplete) + j.Dropped; n > 0 {
-		add("%s could not be read", grouped(n))
-	}
-	return out
+	return t.Format("2006-01-02 15:04")
 }
 
 // timeLeft writes an estimate as roughly as it is.

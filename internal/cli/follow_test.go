@@ -15,7 +15,7 @@ import (
 // halfway is a job in the middle of its work.
 func halfway() service.JobOut {
 	j := domain.Job{ID: "job_1", Type: domain.SyncJob, Status: domain.JobRunning}
-	j.Progress, j.JobState.Containers, j.Rate, j.ETASeconds = 42, domain.Done{Done: 3, Total: 50}, 410.7, 95
+	j.Progress, j.Containers, j.Rate, j.ETASeconds = 42, domain.Done{Done: 3, Total: 50}, 410.7, 95
 	j.Counts.Items.Seen, j.Counts.Comments.Seen = 12345, 7
 	return service.ShowJob(j)
 }

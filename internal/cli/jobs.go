@@ -227,7 +227,7 @@ func (c *commandLine) completeJob(open bool) cobra.CompletionFunc {
 		}
 		var out []string
 		for _, j := range page.Items {
-			if strings.HasPrefix(j.ID, prefix) && !(open && j.Status.Final()) {
+			if strings.HasPrefix(j.ID, prefix) && (!open || !j.Status.Final()) {
 				out = append(out, candidate(j.ID, string(j.Type)+" of "+j.ConnectorID+", "+string(j.Status)))
 			}
 		}

@@ -56,25 +56,23 @@ func (a *api) addJobEvents() {
 func (a *api) jobEvents(w http.ResponseWriter, r *http.Request, in service.JobIn) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(a.life, cancel)()
+	go func() {
+		select {
+		case <-a.drained:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	s := eventStream{w: w, control: http.NewResponseController(w), timeout: a.writeTimeout, silence: a.heartbeat}
 	for e, err := range a.Service.WatchJob(ctx, requestOf(ctx).tenant, in) {
 		switch {
-		case err != nil && ctx.Err() != nil && s.begun:
-			return
-		case err != nil && s.begun:
-			err = s.event("", eventError, a.failure(ctx, err).Err)
-		case err != nil:
-			a.fail(w, r, err)
-			return
-		case e == nil:
-			err = s.beat()
+		case err == nil:
+			err = s.job(e)
+		case ctx.Err() != nil && s.begun: // nobody is there to be told, or the client is to go on elsewhere
+		case s.begun:
+			_ = s.event("", eventError, a.failure(ctx, err).Err)
 		default:
-			name := eventProgress
-			if e.Status.Final() {
-				name = eventDone
-			}
-			err = s.event(strconv.FormatInt(e.Revision, 10), name, e.JobOut)
+			a.fail(w, r, err)
 		}
 		if err != nil {
 			return
@@ -90,6 +88,17 @@ type eventStream struct {
 	silence time.Duration // the longest
 	begun   bool
 	last    time.Time
+}
+
+// job tells of a job that changed, and now and then that it did not.
+func (s *eventStream) job(e *service.JobEvent) error {
+	switch {
+	case e == nil:
+		return s.beat()
+	case e.Status.Final():
+		return s.event(strconv.FormatInt(e.Revision, 10), eventDone, e.JobOut)
+	}
+	return s.event(strconv.FormatInt(e.Revision, 10), eventProgress, e.JobOut)
 }
 
 // event writes one event. JSON has no line ends, so its data is one line.

@@ -46,7 +46,7 @@ func (l *lab) events(job string, header map[string]string) *events {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if got := res.Header.Get("Content-Type"); res.StatusCode != 200 || got != "text/event-stream" {
+	if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || got != "text/event-stream" {
 		l.t.Fatalf("%d %s", res.StatusCode, got)
 	}
 	e := &events{l.t, res, bufio.NewScanner(res.Body), cancel}

@@ -51,9 +51,7 @@ type api struct {
 	huma     huma.API
 	router   *router
 	draining atomic.Bool
-	// life ends when the server shuts down: answers that would go on for long end with it.
-	life context.Context
-	stop context.CancelFunc
+	drained  chan struct{} // closed with draining: answers that would go on for long end then
 
 	bodyTimeout, writeTimeout, heartbeat time.Duration
 }
@@ -77,7 +75,7 @@ func newAPI(o Options) *api {
 	}
 	o.Prefix = strings.TrimRight(o.Prefix, "/")
 	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout, heartbeat: heartbeat}
-	a.life, a.stop = context.WithCancel(context.Background())
+	a.drained = make(chan struct{})
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
 	a.addSystem()
@@ -90,8 +88,9 @@ func newAPI(o Options) *api {
 // Drain makes /readyz answer unavailable, so that no new work is sent here, and ends the event streams: their clients
 // go on elsewhere.
 func (a *api) Drain() {
-	a.draining.Store(true)
-	a.stop()
+	if a.draining.CompareAndSwap(false, true) {
+		close(a.drained)
+	}
 }
 
 // ServeHTTP implements [http.Handler].

@@ -45,8 +45,8 @@ func ShowJob(j domain.Job) JobOut {
 	if out.Incomplete == nil {
 		out.Incomplete = []connectors.Gap{}
 	}
-	if j.JobState.Containers != (domain.Done{}) {
-		out.Containers = &j.JobState.Containers
+	if j.Containers != (domain.Done{}) {
+		out.Containers = &j.Containers
 	}
 	if j.Params.Every > 0 {
 		out.Every = shortDuration(time.Duration(j.Params.Every) * time.Second)

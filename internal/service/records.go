@@ -88,7 +88,7 @@ func (p position) String() string {
 
 // check is conflict where a reader at the position may have missed something, or where the feed never gave it.
 func (p position) check(f domain.Feed, epoch string) error {
-	why := ""
+	var why string
 	switch {
 	case epoch != "" && epoch != f.Epoch:
 		why = "the records have a new history"

@@ -240,27 +240,36 @@ func (s *Service) newJob(ctx context.Context, st store.Store, t domain.Tenant, i
 }
 
 // sameJob answers a request whose idempotency key is known: with the job of the key, or with conflict where that was made by
-// another request. A request that names no connection is the same wherever the first one went.
+// another request.
 func (s *Service) sameJob(ctx context.Context, st store.Store, in StartJobIn, j domain.Job, err error) (JobOut, error) {
 	if err != nil {
 		return JobOut{}, err
 	}
-	connection := in.Body.Params.ConnectionID
-	if connection != "" && !domain.IsID(domain.ConnectionPrefix, connection) {
-		c, err := s.find(ctx, st, j.Tenant, in.ConnectorID, connection)
-		if err != nil {
-			return JobOut{}, err
-		}
-		connection = c.ID
+	there, err := s.sameConnection(ctx, st, in, j)
+	if err != nil {
+		return JobOut{}, err
 	}
-	p := in.params()
-	same := j.ConnectorID == in.ConnectorID && j.Type == in.Body.Type && (connection == "" || connection == j.ConnectionID) &&
-		slices.Equal(j.Params.Containers, p.Containers) && slices.Equal(j.Params.Streams, p.Streams) && j.Params.Every == p.Every &&
-		j.Params.Census == p.Census && j.Params.MaxDeletions == p.MaxDeletions
-	if !same {
+	if !there || j.ConnectorID != in.ConnectorID || j.Type != in.Body.Type || !sameParams(j.Params, in.params()) {
 		e := connectors.Errorf(connectors.Conflict, "the idempotency key is that of another request, which made %s: use a new key for a new request", j.ID)
 		e.Details = map[string]any{"jobId": j.ID}
 		return JobOut{}, e
 	}
 	return ShowJob(j), nil
+}
+
+// sameConnection reports whether a request is about the connection of the job. One that names none is, wherever the first
+// one went: there may be more connections by now.
+func (s *Service) sameConnection(ctx context.Context, st store.Store, in StartJobIn, j domain.Job) (bool, error) {
+	ref := in.Body.Params.ConnectionID
+	if ref == "" || domain.IsID(domain.ConnectionPrefix, ref) {
+		return ref == "" || ref == j.ConnectionID, nil
+	}
+	c, err := s.find(ctx, st, j.Tenant, in.ConnectorID, ref)
+	return c.ID == j.ConnectionID, err
+}
+
+// sameParams compares what requests ask for.
+func sameParams(a, b domain.JobParams) bool {
+	return slices.Equal(a.Containers, b.Containers) && slices.Equal(a.Streams, b.Streams) && a.Every == b.Every &&
+		a.Census == b.Census && a.MaxDeletions == b.MaxDeletions
 }
