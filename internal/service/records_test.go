@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/service"
-	"github.com/unified-connector/ucf/internal/store"
 )
 
 // feed writes the records of a connection.
@@ -234,160 +232,4 @@ func TestRecordsAreRefused(t *testing.T) {
 	wantCode(t, err, connectors.InvalidRequest)
 	_, err = h.Records(t.Context(), "other", f.in("0", 50))
 	wantCode(t, err, connectors.NotFound)
-}
-
-// A reader that begins after deletions were forgotten passes the numbers below them on its way.
-func TestRecordsAfterForgottenDeletions(t *testing.T) {
-	h := newHarness(t)
-	f := h.feed(t, h.mustPut(t, acme, "main", config()))
-	old := time.Now().Add(-time.Hour)
-	f.put(t, old, "1", "2", "3", "x", "-x") // 5
-	f.put(t, time.Now(), "4")
-	sweep := func() {
-		t.Helper()
-		if n, err := h.st.SweepTombstones(t.Context(), time.Now().Add(-time.Minute), 10); n != 1 || err != nil {
-			t.Fatalf("swept %d, %v", n, err)
-		}
-	}
-	sweep()
-	r := f.reader()
-	r.all(t, 1)
-	r.want(t, "1", "2", "3", "4")
-
-	// What is forgotten while it is on its way was perhaps held by it already.
-	r = f.reader()
-	if _, err := r.page(t, 1); err != nil {
-		t.Fatal(err)
-	}
-	if r.at != "1-5" {
-		t.Errorf("next is %s, want 1-5", r.at)
-	}
-	f.put(t, old, "-1") // 7
-	sweep()
-	_, err := r.page(t, 1)
-	wantCode(t, err, connectors.Conflict)
-	r = f.reader()
-	r.all(t, 1)
-	r.want(t, "2", "3", "4")
-}
-
-// sweeping is a store in which something happens between the reading of the head and of the records, or after both.
-type sweeping struct {
-	store.Store
-	before, after func()
-}
-
-func (s *sweeping) ListRecords(ctx context.Context, t domain.Tenant, connectionID string, q store.RecordQuery) ([]domain.Record, error) {
-	s.before()
-	list, err := s.Store.ListRecords(ctx, t, connectionID, q)
-	s.after()
-	return list, err
-}
-
-func TestRecordsWhileTheyChange(t *testing.T) {
-	for name, tc := range map[string]struct {
-		meanwhile func(t *testing.T, f *feed)
-		after     string
-		want      connectors.Code
-		next      string
-	}{
-		"a deletion is forgotten": {func(t *testing.T, f *feed) {
-			if n, err := f.h.st.SweepTombstones(t.Context(), time.Now().Add(-time.Minute), 10); n != 1 || err != nil {
-				t.Fatalf("swept %d, %v", n, err)
-			}
-		}, "1", connectors.Conflict, ""},
-		"one is, for a beginner": {func(t *testing.T, f *feed) {
-			if n, err := f.h.st.SweepTombstones(t.Context(), time.Now().Add(-time.Minute), 10); n != 1 || err != nil {
-				t.Fatalf("swept %d, %v", n, err)
-			}
-		}, "0", "", "1"}, // and 1, below what was forgotten then, is refused
-		"a restore": {func(t *testing.T, f *feed) {
-			if err := f.h.st.NewEpochs(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}, "0", connectors.Conflict, ""},
-		"a write":               {func(t *testing.T, f *feed) { f.put(t, time.Now(), "9") }, "3", "", "4"},
-		"a write above the end": {func(t *testing.T, f *feed) { f.put(t, time.Now(), "9") }, "5", "", ""},
-	} {
-		for _, when := range []string{"before", "after"} {
-			t.Run(name+" "+when, func(t *testing.T) {
-				h := newHarness(t)
-				f := h.feed(t, h.mustPut(t, acme, "main", config()))
-				f.put(t, time.Now().Add(-time.Hour), "1", "x", "-x")
-				f.put(t, time.Now(), "2", "3")
-				st := &sweeping{h.st, func() {}, func() {}}
-				if when == "before" {
-					st.before = func() { tc.meanwhile(t, f) }
-				} else {
-					st.after = func() { tc.meanwhile(t, f) }
-				}
-				s := service.New(service.Deps{Definitions: []*connectors.Definition{&toy}, Store: func(context.Context) (store.Store, error) { return st, nil }, Keeper: newKeeper(t)})
-				out, err := s.Records(t.Context(), acme, f.in(tc.after, 1))
-				wantCode(t, err, tc.want)
-				if string(out.Next) != tc.next || err == nil && out.Published != 5 {
-					t.Errorf("next is %s, want %s; published %d", out.Next, tc.next, out.Published)
-				}
-				for _, it := range out.Items {
-					if it.Change > out.Published {
-						t.Errorf("change %d is given, above published", it.Change)
-					}
-				}
-			})
-		}
-	}
-}
-
-// A deleted connection takes its jobs and records along, and what a failure on the way left is removed by another try.
-func TestDeleteConnectionWithItsWork(t *testing.T) {
-	h := newHarness(t)
-	id, other := h.mustPut(t, acme, "main", config()), h.mustPut(t, acme, "other", config())
-	on := func(ref string) func(*service.StartJobBody) {
-		return func(b *service.StartJobBody) { b.Params.ConnectionID = ref }
-	}
-	queued, running := h.mustStart(t, acme, start(domain.SyncJob, on(id))), h.mustStart(t, acme, start(domain.SyncJob, on(id)))
-	kept := h.mustStart(t, acme, start(domain.SyncJob, on(other)))
-	h.step(t, running.ID, 10)
-	f, g := h.feed(t, id), h.feed(t, other)
-	for i := range 3 {
-		f.put(t, time.Now(), fmt.Sprint(i))
-		g.put(t, time.Now(), fmt.Sprint(i))
-	}
-	state := service.SetSyncStateIn{ConnectionIn: service.ConnectionIn{ID: id}}
-	state.Body.Cursor = "c"
-	if _, err := h.SetSyncState(t.Context(), acme, state); err != nil {
-		t.Fatal(err)
-	}
-	remove := func() error {
-		_, err := h.DeleteConnection(t.Context(), acme, service.DeleteConnectionIn{ConnectionIn: service.ConnectionIn{ID: id}})
-		return err
-	}
-	h.st.set("feed", true)
-	wantCode(t, remove(), connectors.Unavailable)
-	if c, err := h.Connection(t.Context(), acme, service.ConnectionIn{ID: id}); err != nil || c.Status != domain.Revoked {
-		t.Errorf("on the way the connection is %s, %v", c.Status, err)
-	}
-	wantCode(t, h.StillThere(t.Context(), acme, id), connectors.Reauthorize)
-	h.st.set("feed", false)
-	if err := remove(); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, h.StillThere(t.Context(), acme, id), connectors.NotFound)
-	wantCode(t, h.StillThere(t.Context(), acme, other), "")
-	for id, want := range map[string]string{queued.ID: "canceled false", running.ID: "running true", kept.ID: "queued false"} {
-		if j, err := h.st.Job(t.Context(), acme, id); err != nil || fmt.Sprint(j.Status, " ", j.CancelRequested && j.Status == domain.JobRunning) != want {
-			t.Errorf("a job is %s, %t, want %s; %v", j.Status, j.CancelRequested, want, err)
-		}
-	}
-	if head, err := h.st.Feed(t.Context(), acme, id); err != nil || head.Epoch != "" {
-		t.Errorf("the feed is %+v, %v", head, err)
-	}
-	if states, err := h.st.ListSyncStates(t.Context(), acme, id); err != nil || len(states) != 0 {
-		t.Errorf("the sync states are %+v, %v", states, err)
-	}
-	if _, err := h.st.PutRecords(t.Context(), f.head, []domain.Record{{Kind: domain.ItemRecord, ID: "9", ContainerID: "box", Hash: "9"}}); connectors.CodeOf(err) != connectors.Conflict {
-		t.Errorf("whoever wrote the records writes on: %v", err)
-	}
-	r := g.reader()
-	r.all(t, 10)
-	r.want(t, "0", "1", "2")
 }
