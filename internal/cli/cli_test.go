@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //     listens, and puts the port into $NAME; `oauthport` gives the scenario a port of its own to come back to.
 //   - `lock FILE` holds the store in a file locked until `! lock FILE`.
 //   - `later ADDRESS DURATION` puts the clock of a sandbox's tokens forward.
+//   - `jobid FILE NAME` puts the id of the job in a file into $NAME, `untiljob STATUS` waits until a job is in that state.
 //   - `sameid FILE` holds the id in a file against that in the last output.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward, "lock": lockFile,
+			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward, "lock": lockFile, "jobid": jobID, "untiljob": untilJob,
 		},
 	})
 }
@@ -151,6 +152,24 @@ func sameID(ts *testscript.TestScript, _ bool, args []string) {
 	if got, want := id.FindString(ts.ReadFile("stdout")), id.FindString(ts.ReadFile(args[0])); got != want || want == "" {
 		ts.Fatalf("the connection is %s now, was %s", got, want)
 	}
+}
+
+func jobID(ts *testscript.TestScript, _ bool, args []string) {
+	id := regexp.MustCompile(`job_[0-9a-z]{26}`).FindString(ts.ReadFile(args[0]))
+	if id == "" {
+		ts.Fatalf("%s names no job", args[0])
+	}
+	ts.Setenv(args[1], id)
+}
+
+func untilJob(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		ts.Check(ts.Exec("ucf", "jobs", "list", "--status", args[0], "-o", "ndjson"))
+		if strings.Contains(ts.ReadFile("stdout"), "job_") {
+			return
+		}
+	}
+	ts.Fatalf("no job is %s", args[0])
 }
 
 func reachable(ts *testscript.TestScript, _ bool, args []string) {

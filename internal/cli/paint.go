@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -89,14 +90,33 @@ func (p painter) head(s string) string {
 	return p.renderer.NewStyle().Bold(true).Foreground(palette[headColour][p.ground]).Render(s)
 }
 
-// statusColour returns the colour of the state of a connection, a connector or a check, or of an outcome.
+// gradient colours the cells of a text from the palette's primary to its info, as far as it comes of so many cells.
+func (p painter) gradient(s string, of int) string {
+	if p.renderer.ColorProfile() == termenv.Ascii {
+		return s
+	}
+	var b strings.Builder
+	i := 0
+	for _, r := range s {
+		at := i * 255 / max(of-1, 1)
+		mix := func(from, to int) int { return from + (to-from)*at/255 }
+		hex := fmt.Sprintf("#%02X%02X%02X", mix(0x25, 0x0E), mix(0x63, 0xA5), mix(0xEB, 0xE9))
+		b.WriteString(p.renderer.NewStyle().Foreground(lipgloss.Color(hex)).Render(string(r)))
+		i++
+	}
+	return b.String()
+}
+
+// statusColour returns the colour of the state of a connection, a connector, a job or a check, or of an outcome.
 func statusColour(status string) colour {
 	switch status {
-	case "connected", "ok":
+	case "connected", "ok", "succeeded":
 		return goodColour
+	case "running":
+		return headColour
 	case "reauthorize", "warn", "intent":
 		return warnColour
-	case "not_connected", "revoked":
+	case "not_connected", "revoked", "queued", "canceled":
 		return mutedColour
 	}
 	return badColour

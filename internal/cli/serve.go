@@ -16,8 +16,8 @@ import (
 
 func (c *commandLine) serveCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "serve", Short: "Serve the REST API", Args: args(),
-		Long: "Serve the REST API, with its reference at /docs.\n\n" +
+		Use: "serve", Short: "Serve the REST API, and work at jobs", Args: args(),
+		Long: "Serve the REST API, with its reference at /docs, and work at the jobs that wait in the store.\n\n" +
 			"Settings come from the environment, a .env file in the working directory, and the config file.\n" +
 			"This version authenticates nobody, so it serves on loopback addresses only. It never takes a connector's\n" +
 			"credentials from the environment, and calls private hosts only where UCF_ALLOW_HOSTS names them.",

@@ -188,7 +188,7 @@ func (c *commandLine) versionCmd() *cobra.Command {
 // laterCmds are the commands that this version does not have yet: hidden, and answering unsupported.
 func laterCmds() []*cobra.Command {
 	return []*cobra.Command{
-		later("sync", "sync"), later("jobs", "jobs"), later("webhooks", "webhooks"), later("tenants", "export and removal of tenants"),
+		later("webhooks", "webhooks"), later("tenants", "export and removal of tenants"),
 		later("keys", "API keys"), later("store", "copy and backup of the store"),
 	}
 }

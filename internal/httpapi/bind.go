@@ -21,7 +21,16 @@ type operation struct {
 	tag          string
 	asks         bool // whether a provider is asked, and its failures can be the answer
 	outside      bool // belongs to no tenant
+	accepts      bool // whether success says that the work is still to be done
 	example      any  // of the body
+}
+
+// success is the status of a success.
+func (op operation) success() int {
+	if op.accepts {
+		return http.StatusAccepted
+	}
+	return http.StatusOK
 }
 
 // answer is what huma writes. The body is encoded before its head is sent, so that what does not encode is a failure
@@ -37,7 +46,8 @@ type answer struct {
 func bind[In, Out any](a *api, op operation, call func(context.Context, domain.Tenant, In) (Out, error)) {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Answer[Out]](), true, "")
 	o := a.operation(op, reflect.TypeFor[In]())
-	o.Responses = map[string]*huma.Response{strconv.Itoa(http.StatusOK): {
+	o.DefaultStatus = op.success()
+	o.Responses = map[string]*huma.Response{strconv.Itoa(op.success()): {
 		Description: "Success",
 		Content:     map[string]*huma.MediaType{jsonType: {Schema: schema}},
 	}}
@@ -50,7 +60,7 @@ func bind[In, Out any](a *api, op operation, call func(context.Context, domain.T
 		if err != nil {
 			return a.refusal(ctx, connectors.Wrap(connectors.Internal, err, "the answer does not encode")), nil
 		}
-		return &answer{Status: http.StatusOK, ContentType: jsonType, Body: body}, nil
+		return &answer{Status: op.success(), ContentType: jsonType, Body: body}, nil
 	})
 	if op.example != nil {
 		a.body(op).Content[jsonType].Example = op.example

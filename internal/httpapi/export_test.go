@@ -21,6 +21,13 @@ func NewWithRoute(o Options, pattern string, h http.HandlerFunc, write time.Dura
 	return a
 }
 
+// NewWithHeartbeat returns the handler with other bounds on the silence of an event stream and on the time of a write.
+func NewWithHeartbeat(o Options, silence, write time.Duration) http.Handler {
+	a := New(o).(*api)
+	a.heartbeat, a.writeTimeout = silence, write
+	return a
+}
+
 // The bounds that tests go to.
 const (
 	MaxBody  = maxBody

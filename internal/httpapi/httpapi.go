@@ -51,8 +51,9 @@ type api struct {
 	huma     huma.API
 	router   *router
 	draining atomic.Bool
+	drained  chan struct{} // closed with draining: answers that would go on for long end then
 
-	bodyTimeout, writeTimeout time.Duration
+	bodyTimeout, writeTimeout, heartbeat time.Duration
 }
 
 // New returns the complete handler: middleware, routes, documents and metrics. It is safe for concurrent use.
@@ -73,7 +74,8 @@ func newAPI(o Options) *api {
 		o.Metrics = NewMetrics()
 	}
 	o.Prefix = strings.TrimRight(o.Prefix, "/")
-	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
+	a := &api{Options: o, access: newAccess(o), router: newRouter(), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout, heartbeat: heartbeat}
+	a.drained = make(chan struct{})
 	a.huma = newHuma(o, a.router)
 	a.addRoutes()
 	a.addSystem()
@@ -83,8 +85,13 @@ func newAPI(o Options) *api {
 	return a
 }
 
-// Drain makes /readyz answer unavailable, so that no new work is sent here.
-func (a *api) Drain() { a.draining.Store(true) }
+// Drain makes /readyz answer unavailable, so that no new work is sent here, and ends the event streams: their clients
+// go on elsewhere.
+func (a *api) Drain() {
+	if a.draining.CompareAndSwap(false, true) {
+		close(a.drained)
+	}
+}
 
 // ServeHTTP implements [http.Handler].
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {

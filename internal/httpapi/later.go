@@ -10,14 +10,10 @@ import (
 // later lists the routes that are promised and not part of this version, by what they are about. They answer
 // unsupported, so that a client can tell them from routes that never will be.
 var later = map[string][]string{
-	"jobs": {
-		"POST /connectors/{id}/jobs", "GET /jobs", "GET /jobs/{id}", "POST /jobs/{id}/cancel", "GET /jobs/{id}/events",
-	},
 	"webhooks": {
 		"POST /connectors/{id}/webhooks", "DELETE /connectors/{id}/webhooks", "GET /webhooks",
 		"GET /webhooks/{id}/events", "POST /webhooks/{id}/replay", "POST /webhooks/{id}/test",
 	},
-	"records":                           {"GET /connections/{id}/records"},
 	"API keys":                          {"GET /keys", "POST /keys", "DELETE /keys"},
 	"the export and removal of tenants": {"GET /tenants/{id}", "DELETE /tenants/{id}"},
 }

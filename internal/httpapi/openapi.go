@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/service"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -52,6 +53,7 @@ func newHuma(o Options, rt *router) huma.API {
 	schemas := huma.NewMapRegistry(schemaPrefix, schemaName)
 	schemas.RegisterTypeAlias(reflect.TypeFor[connectors.Meta](), reflect.TypeFor[map[string]any]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[connectors.Cursor](), reflect.TypeFor[*string]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[service.RecordValue](), reflect.TypeFor[recordValue]())
 	c := huma.DefaultConfig(o.Name, o.Version)
 	c.CreateHooks = nil
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
@@ -62,6 +64,7 @@ func newHuma(o Options, rt *router) huma.API {
 	c.Tags = []*huma.Tag{
 		{Name: tagConnectors, Description: "The systems that ucf connects to, and what they hold"},
 		{Name: tagConnections, Description: "A tenant's configured, named uses of connectors"},
+		{Name: tagJobs, Description: "Long operations: imports, syncs and probes"},
 		{Name: tagAudit, Description: "Who did what"},
 		{Name: tagSystem, Description: "The state of ucf itself; these need no tenant"},
 	}
@@ -116,7 +119,7 @@ func (a *api) finishOpenAPI() {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op != nil {
 				finish(op)
-				noteRequest(op, requests)
+				noteRequest(doc.Components.Schemas, op, requests)
 			}
 		}
 	}
@@ -128,9 +131,21 @@ func (a *api) finishOpenAPI() {
 	}
 }
 
-func noteRequest(op *huma.Operation, requests map[string]bool) {
+// noteRequest notes the schemas of what is sent to us, those within others included.
+func noteRequest(schemas huma.Registry, op *huma.Operation, requests map[string]bool) {
 	if op.RequestBody != nil {
-		requests[strings.TrimPrefix(op.RequestBody.Content[jsonType].Schema.Ref, schemaPrefix)] = true
+		noteSchema(schemas, op.RequestBody.Content[jsonType].Schema, requests)
+	}
+}
+
+func noteSchema(schemas huma.Registry, s *huma.Schema, requests map[string]bool) {
+	name := strings.TrimPrefix(s.Ref, schemaPrefix)
+	if s.Ref == "" || requests[name] {
+		return
+	}
+	requests[name] = true
+	for _, p := range schemas.SchemaFromRef(s.Ref).Properties {
+		noteSchema(schemas, p, requests)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	tagConnectors  = "connectors"
 	tagConnections = "connections"
+	tagJobs        = "jobs"
 	tagAudit       = "audit"
 	tagSystem      = "system"
 )
@@ -29,6 +30,8 @@ func (a *api) addRoutes() {
 	a.addConnections()
 	a.addCredentials()
 	a.addSyncState()
+	a.addJobs()
+	a.addRecords()
 	bind(a, operation{method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAudit, summary: "List the audit log, newest first"}, a.Service.Audit)
 }
 
@@ -105,7 +108,7 @@ func (a *api) addConnections() {
 	op.example = object{"name": "payments"}
 	bind(a, op, a.Service.PatchConnection)
 
-	op = operation{method: http.MethodDelete, tag: tagConnections, path: "/connections/{id}", id: "deleteConnection", summary: "Delete a connection with its credential and cursors"}
+	op = operation{method: http.MethodDelete, tag: tagConnections, path: "/connections/{id}", id: "deleteConnection", summary: "Delete a connection with its credential, jobs, cursors and records"}
 	bind(a, op, a.Service.DeleteConnection)
 
 	op = operation{method: http.MethodPost, tag: tagConnections, path: "/connections/validate", id: "validateConnection", summary: "Check a stored connection without a request"}

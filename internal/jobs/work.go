@@ -168,8 +168,8 @@ func (c *claimed) sync(ctx context.Context, reading *service.Reading) error {
 			c.Log.WarnContext(ctx, "the lease of records was not given back; it ends by itself", "job", c.job.ID, "error", err)
 		}
 	}()
-	// The connection may have been deleted, with its records, before they were leased.
-	if _, err := c.store.Connection(ctx, c.job.Tenant, c.job.ConnectionID); err != nil {
+	// The connection may be going away, and its records with it, since it was opened.
+	if err := c.Service.StillThere(ctx, c.job.Tenant, c.job.ConnectionID); err != nil {
 		return err
 	}
 	state, err := engine.Run(ctx, engine.Options{

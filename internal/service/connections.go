@@ -150,8 +150,9 @@ type DeletedOut struct {
 	Warning    string          `json:"warning,omitempty"`
 }
 
-// DeleteConnection removes a connection with its cursors and its credential. The credential goes first: a crash on
-// the way leaves a connection that says so, never a credential without one.
+// DeleteConnection removes a connection with its credential, its jobs that are not over, its cursors and its records. The
+// credential goes first: a crash on the way leaves a connection that says so, never a credential without one, and a
+// repetition removes what is left.
 func (s *Service) DeleteConnection(ctx context.Context, t domain.Tenant, in DeleteConnectionIn) (DeletedOut, error) {
 	st, c, err := s.load(ctx, t, in.ID)
 	if err != nil {
@@ -169,13 +170,35 @@ func (s *Service) DeleteConnection(ctx context.Context, t domain.Tenant, in Dele
 		}
 		out.AtProvider, out.Kept, out.Warning = revoked.AtProvider, revoked.Kept, revoked.Warning
 		tellProvider(meta, revoked)
-		if _, err := st.DeleteSyncStates(ctx, t, c.ID, "", ""); err != nil {
+		if err := s.dropWork(ctx, st, c); err != nil {
 			return err
 		}
 		return st.DeleteConnection(ctx, t, c.ID, c.Revision)
 	})
 	out.Deleted = err == nil
 	return out, err
+}
+
+// dropSlice is how many records are removed in one write, so that others get their turn.
+const dropSlice = 1000
+
+// dropWork removes what jobs made of a revoked connection. None begins anew: a revoked connection is not opened, and whoever
+// opened it before finds that it is revoked once its records are leased.
+func (s *Service) dropWork(ctx context.Context, st store.Store, c domain.Connection) error {
+	if err := s.cancelJobs(ctx, st, c); err != nil {
+		return err
+	}
+	for {
+		n, err := st.DropFeed(ctx, c.Tenant, c.ID, dropSlice)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	_, err := st.DeleteSyncStates(ctx, c.Tenant, c.ID, "", "")
+	return err
 }
 
 // tellProvider adds to an audit entry what became of a consent at its provider.

@@ -30,7 +30,7 @@ func (s *Service) OpenReading(ctx context.Context, t domain.Tenant, connectionID
 		return nil, err
 	}
 	if c.Status == domain.Revoked {
-		return nil, connectors.Errorf(connectors.Reauthorize, "the connection %s was revoked: connect again with `ucf connect %s --connection %s`", c.ID, c.ConnectorID, c.ID)
+		return nil, revokedError(c)
 	}
 	set, err := s.setting(ctx, t, c.ConnectorID)
 	if err != nil {
@@ -48,4 +48,22 @@ func (r *Reading) End(ctx context.Context, err error) {
 	o := &opened{r.Conn, &r.Connection}
 	o.done()
 	r.service.used(ctx, o, err)
+}
+
+// StillThere is nil for a connection that may be read: a revoked one is reauthorize, and a deleted one, which is revoked
+// first, not_found.
+func (s *Service) StillThere(ctx context.Context, t domain.Tenant, connectionID string) error {
+	st, err := s.Store(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := st.Connection(ctx, t, connectionID)
+	if err == nil && c.Status == domain.Revoked {
+		err = revokedError(c)
+	}
+	return err
+}
+
+func revokedError(c domain.Connection) error {
+	return connectors.Errorf(connectors.Reauthorize, "the connection %s was revoked: connect again with `ucf connect %s --connection %s`", c.ID, c.ConnectorID, c.ID)
 }

@@ -152,6 +152,20 @@ func (b *breakable) DeleteToken(ctx context.Context, t domain.Tenant, id string)
 	return b.Store.DeleteToken(ctx, t, id)
 }
 
+func (b *breakable) Job(ctx context.Context, t domain.Tenant, id string) (domain.Job, error) {
+	if err := b.fail("job"); err != nil {
+		return domain.Job{}, err
+	}
+	return b.Store.Job(ctx, t, id)
+}
+
+func (b *breakable) DropFeed(ctx context.Context, t domain.Tenant, connectionID string, limit int) (int, error) {
+	if err := b.fail("feed"); err != nil {
+		return 0, err
+	}
+	return b.Store.DropFeed(ctx, t, connectionID, limit)
+}
+
 type harness struct {
 	*service.Service
 	st   *breakable

@@ -1,0 +1,125 @@
+package jobs_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/jobs"
+	"github.com/unified-connector/ucf/internal/secret"
+	"github.com/unified-connector/ucf/internal/service"
+	"github.com/unified-connector/ucf/internal/store"
+	"github.com/unified-connector/ucf/internal/store/sqlitestore"
+)
+
+// toy is a connector to a system of one box.
+var toy = connectors.Definition{
+	ID: "toy", Name: "Toy", Group: connectors.GroupSaaS, Summary: "A toy.", Container: "box", Item: "brick",
+	Fields: []connectors.Field{
+		{Name: "base_url", Label: "Address", Help: "Where it is.", Kind: connectors.KindURL, Required: true, Destination: true},
+		{Name: "user", Label: "User", Help: "Who.", Kind: connectors.KindString, Required: true},
+		{Name: "key", Label: "Key", Help: "The key.", Kind: connectors.KindSecret, Required: true},
+	},
+	Auth:   []connectors.AuthMethod{{ID: "api_key", Name: "Key", Scheme: connectors.SchemeBasic, User: "user", Secret: "key"}},
+	Driver: toyDriver{},
+	New:    func(connectors.Env) (connectors.Driver, error) { return toyDriver{}, nil },
+}
+
+type toyDriver struct{}
+
+func (toyDriver) Probe(context.Context) (connectors.ProbeResult, error) {
+	return connectors.ProbeResult{}, nil
+}
+
+func (toyDriver) ListContainers(context.Context, connectors.ContainerQuery) (connectors.Page[connectors.Container], error) {
+	return connectors.Page[connectors.Container]{Items: []connectors.Container{{ID: "box", Label: "Box", Type: "box", Meta: connectors.Meta{}}}}, nil
+}
+
+// nowhere is an Outbound for drivers that call nothing.
+type nowhere struct{ service.Outbound }
+
+func (nowhere) Env(service.Target) (connectors.Env, error) { return connectors.Env{}, nil }
+
+type keeper struct{ *secret.Keeper }
+
+func (k keeper) KeyIDs() ([]string, error) { return k.Keeper.KeyIDs(), nil }
+
+// leasing is a store in which something happens before the records of a connection are leased.
+type leasing struct {
+	store.Store
+	before func()
+}
+
+func (l *leasing) TakeFeed(ctx context.Context, t domain.Tenant, connectionID, owner string, term time.Duration) (domain.Feed, error) {
+	l.before()
+	return l.Store.TakeFeed(ctx, t, connectionID, owner, term)
+}
+
+// A job that opened its connection before that went away writes no records after they were removed.
+func TestConnectionGoesAway(t *testing.T) {
+	key, err := secret.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := secret.Parse(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		meanwhile func(ctx context.Context, s *service.Service, id string) error
+		want      connectors.Code
+	}{
+		"nothing": {func(context.Context, *service.Service, string) error { return nil }, ""},
+		"revoked": {func(ctx context.Context, s *service.Service, id string) error {
+			_, err := s.Revoke(ctx, "acme", service.RevokeIn{Body: service.RevokeBody{ConnectionID: id}})
+			return err
+		}, connectors.Reauthorize},
+		"deleted": {func(ctx context.Context, s *service.Service, id string) error {
+			_, err := s.DeleteConnection(ctx, "acme", service.DeleteConnectionIn{ConnectionIn: service.ConnectionIn{ID: id}})
+			return err
+		}, connectors.NotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			under, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "ucf.db"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer under.Close()
+			st := &leasing{Store: under}
+			s := service.New(service.Deps{
+				Definitions: []*connectors.Definition{&toy}, Store: func(context.Context) (store.Store, error) { return st, nil }, Keeper: keeper{k}, Outbound: nowhere{},
+			})
+			in := service.PutConnectionIn{}
+			in.Body.ConnectorID, in.Body.Name = "toy", "main"
+			in.Body.Config = map[string]any{"base_url": "https://toy.example", "user": "u", "key": "k"}
+			c, err := s.PutConnection(t.Context(), "acme", in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st.before = func() {
+				if err := tc.meanwhile(t.Context(), s, c.ID); err != nil {
+					t.Error(err)
+				}
+			}
+			out, err := s.StartJob(t.Context(), "acme", service.StartJobIn{ConnectorID: "toy", Body: service.StartJobBody{Type: domain.SyncJob}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j, err := jobs.New(jobs.Options{Service: s, Owner: "w"}).RunJob(t.Context(), "acme", out.ID, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := connectors.Code("")
+			if j.Error != nil {
+				got = j.Error.Code
+			}
+			n, err := under.CountRecords(t.Context(), "acme", c.ID, store.RecordFind{Kind: domain.ContainerRecord})
+			if err != nil || got != tc.want || (n == 0) != (tc.want != "") {
+				t.Errorf("the job is %s, %+v, and left %d records; %v", j.Status, j.Error, n, err)
+			}
+		})
+	}
+}
