@@ -12,16 +12,17 @@ import (
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/engine"
+	"github.com/unified-connector/ucf/internal/service"
 	"github.com/unified-connector/ucf/internal/sink"
 )
 
 // Export says what is written where.
 type Export struct {
-	ConnectionID string
-	Params       domain.JobParams
-	Full         bool
-	Format       string // "ndjson" or "singer"
-	Raw          bool   // whether values carry the systems' own objects
+	service.Use
+	Params domain.JobParams
+	Full   bool
+	Format string // "ndjson" or "singer"
+	Raw    bool   // whether values carry the systems' own objects
 	// Out gets the lines. Sync, if not nil, makes them durable before a state is kept.
 	Out  io.Writer
 	Sync func() error
@@ -40,7 +41,7 @@ func (a *App) Export(ctx context.Context, t domain.Tenant, e Export) (domain.Job
 	if err != nil {
 		return domain.JobState{}, err
 	}
-	reading, err := a.Service.OpenReading(ctx, t, e.ConnectionID, false)
+	reading, err := a.Service.OpenUse(ctx, t, e.Use)
 	if err != nil {
 		return domain.JobState{}, err
 	}

@@ -11,24 +11,36 @@ import (
 
 func (c *commandLine) syncCmd() *cobra.Command {
 	var f jobFlags
+	var out exportFlags
 	var full bool
 	cmd := &cobra.Command{
 		Use: "sync CONNECTOR", Short: "Read what changed into the records, here and now", Args: args("CONNECTOR"),
 		Long: "Read what changed since the last sync into the records of a connection, here and now, and report what became of them.\n" +
 			"With --full everything is read. The records are there for `GET /connections/{id}/records` of `ucf serve`.\n\n" +
 			"Ctrl-C stops cleanly; what was read is kept, and the next sync goes on from there. A `ucf serve` over this store may\n" +
-			"take the work over, and while another job of the connection runs, this one waits.\n\n" + jobExits,
-		Example:           "  ucf sync jira\n  ucf sync jira --container PAY --stream items\n  ucf sync salesforce --connection main --full -o json",
+			"take the work over, and while another job of the connection runs, this one waits.\n\n" +
+			"With --out nothing is stored: what is read is written as lines, a record each (ndjson) or the messages of a Singer\n" +
+			"tap (singer). --state FILE says where the last run ended; with ndjson it is kept there for the next one, and the\n" +
+			"lines are added to the file. Without it everything is read. It needs no stored connection.\n\n" + jobExits,
+		Example: "  ucf sync jira\n  ucf sync jira --container PAY --stream items\n  ucf sync salesforce --connection main --full -o json\n" +
+			"  ucf sync jira --out issues.ndjson --state issues.state\n  ucf sync jira --out - --format singer | target-csv",
 		ValidArgsFunction: c.completeConnectors,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind := domain.SyncJob
 			if full {
 				kind = domain.ImportJob
 			}
+			if out.path != "" {
+				return c.export(cmd.Context(), args[0], f, out, full)
+			}
+			if out.set(cmd) {
+				return usage("--format, --state, --raw and --force belong to --out")
+			}
 			return c.startJob(cmd.Context(), f.in(cmd, c, args[0], kind), true)
 		},
 	}
 	f.flags(c, cmd)
+	out.flags(cmd)
 	cmd.Flags().BoolVar(&full, "full", false, "read everything, not only what changed")
 	return cmd
 }

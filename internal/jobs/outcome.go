@@ -86,7 +86,7 @@ func backoff(attempts int) time.Duration { return 5 * time.Second << (2 * (attem
 func (c *claimed) finish(ctx context.Context, end domain.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !ends(end) {
+	if end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !ends(end) && !c.canceledMeanwhile(ctx) {
 		next := successor(end, c.Now().UTC())
 		err := again(ctx, func() error { return c.store.CreateJob(ctx, next) })
 		if err != nil && connectors.CodeOf(err) != connectors.Conflict {
@@ -94,6 +94,12 @@ func (c *claimed) finish(ctx context.Context, end domain.Job) error {
 		}
 	}
 	return again(ctx, func() error { return c.store.EndJob(ctx, c.hold, end) })
+}
+
+// canceledMeanwhile reports whether somebody canceled the job when its work was as good as done: its series ends with it.
+func (c *claimed) canceledMeanwhile(ctx context.Context) bool {
+	j, err := c.store.Job(ctx, c.job.Tenant, c.job.ID)
+	return err == nil && j.CancelRequested
 }
 
 // ends reports whether nothing can come of a repetition: the connection is gone.

@@ -43,9 +43,26 @@ func (s *Service) OpenReading(ctx context.Context, t domain.Tenant, connectionID
 	return &Reading{Conn: conn, Connection: c, Wide: set.ExtraDetails, service: s}, nil
 }
 
-// End closes the connection and writes down what err says of it.
+// OpenUse opens what u names, as listings do: a stored connection, or a configuration that was given. The caller ends it with
+// End.
+func (s *Service) OpenUse(ctx context.Context, t domain.Tenant, u Use) (*Reading, error) {
+	o, err := s.open(ctx, t, u)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reading{Conn: o.Conn, Wide: s.wide(ctx, o, t), service: s}
+	if o.stored != nil {
+		r.Connection = *o.stored
+	}
+	return r, nil
+}
+
+// End closes the connection and writes down what err says of it, if it is a stored one.
 func (r *Reading) End(ctx context.Context, err error) {
-	o := &opened{r.Conn, &r.Connection}
+	o := &opened{r.Conn, nil}
+	if r.Connection.ID != "" {
+		o.stored = &r.Connection
+	}
 	o.done()
 	r.service.used(ctx, o, err)
 }

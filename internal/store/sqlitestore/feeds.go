@@ -106,8 +106,8 @@ func (s *Store) DropFeed(ctx context.Context, t domain.Tenant, connectionID stri
 	err := s.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n = 0
 		var id int64
-		err := tx.QueryRowContext(ctx, `UPDATE feeds SET fence = fence + 1, owner = '', lease_until = NULL
-			WHERE tenant = ? AND connection_id = ? RETURNING id`, t, connectionID).Scan(&id)
+		err := tx.QueryRowContext(ctx, `UPDATE feeds SET fence = fence + 1, owner = '', lease_until = NULL, epoch = ?
+			WHERE tenant = ? AND connection_id = ? RETURNING id`, rand.Text(), t, connectionID).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
