@@ -70,12 +70,8 @@ func (c *cloud) ListCommented(ctx context.Context, q connectors.ChangedIDQuery) 
 		if hit.Content == nil {
 			return out, c.api.Nonsense("something else than comments")
 		}
-		id, sound := hit.Content.about(q.After)
-		if !sound {
+		if !hit.Content.into(&out, q.After) {
 			return out, c.api.Nonsense("a comment that is on no page")
-		}
-		if id != "" && !slices.Contains(out.Items, id) {
-			out.Items = append(out.Items, id)
 		}
 	}
 	out.Next = connectors.Cursor(page.cursor)
@@ -105,16 +101,21 @@ func (s *server) ListCommented(ctx context.Context, q connectors.ChangedIDQuery)
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return out, s.api.Nonsense("a comment of another shape than its API promises")
 		}
-		id, sound := r.about(q.After)
-		if !sound {
+		if !r.into(&out, q.After) {
 			return out, s.api.Nonsense("a comment that is on no page")
-		}
-		if id != "" && !slices.Contains(out.Items, id) {
-			out.Items = append(out.Items, id)
 		}
 	}
 	out.Next = f.after(page, false)
 	return out, nil
+}
+
+// into adds what a comment is on to a page of ids, and reports whether it is on anything.
+func (r remark) into(out *connectors.Page[string], after time.Time) (sound bool) {
+	id, sound := r.about(after)
+	if id != "" && !slices.Contains(out.Items, id) {
+		out.Items = append(out.Items, id)
+	}
+	return sound
 }
 
 // SystemTime implements [connectors.Timekeeper].

@@ -102,8 +102,7 @@ func (d *Driver) page(ctx context.Context, l listing, cur connectors.Cursor) ([]
 			continue
 		}
 		until := min(len(ids), listed+l.limit)
-		next, err := d.after(at, from, listed, &p, ids[:until])
-		return p.entries()[listed:until], next, err
+		return p.entries()[listed:until], at.after(from, listed, &p, ids[:until]), nil
 	}
 }
 
@@ -159,7 +158,7 @@ func (p *offsetPage) fault(from int64, size int) string {
 
 // after returns the cursor behind a page that began at a place with so many entries that were listed already. The listing
 // ends where neither the total nor isLast says that there is more.
-func (d *Driver) after(o offset, from int64, listed int, p *offsetPage, ids []string) (connectors.Cursor, error) {
+func (o offset) after(from int64, listed int, p *offsetPage, ids []string) connectors.Cursor {
 	next := offset{start: from + int64(len(ids)), anchors: o.anchors}
 	n := len(ids) - listed
 	if n > 0 {
@@ -171,9 +170,9 @@ func (d *Driver) after(o offset, from int64, listed int, p *offsetPage, ids []st
 		more = next.start < *p.Total || more && n > 0
 	}
 	if !more {
-		return "", nil
+		return ""
 	}
-	return next.cursor(), nil
+	return next.cursor()
 }
 
 // goesOn reports whether there is more behind a place, as far as the page tells.

@@ -45,18 +45,24 @@ func (u *userSQL) note(before, word string, depth int) {
 	if u.orderBy != "" || depth == 0 && before == "BY" && u.ordered {
 		u.sort(word)
 	}
+	u.picks = u.picks || picks(before, word)
 	switch word {
 	case "(":
 		u.ordered = u.ordered || before == "" // the whole of it in parentheses
 	case "BY":
 		u.ordered = u.ordered || depth == 0 && before == "ORDER"
-	case "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE":
-		u.picks = true
-	case "ON":
-		u.picks = u.picks || before == "DISTINCT"
 	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
 		u.nullKey = true
 	}
+}
+
+// picks reports whether a word leaves rows out by how many there are.
+func picks(before, word string) bool {
+	switch word {
+	case "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE":
+		return true
+	}
+	return before == "DISTINCT" && word == "ON"
 }
 
 // sort takes a word of the ORDER BY.

@@ -110,13 +110,15 @@ func (d *Driver) commentedStage(
 		return false, nil
 	}
 	for _, r := range rows {
-		id, ok := longID(r.text(s.parent))
-		if !ok {
-			continue
-		}
-		if o, known := list.of(id); known && o.Name == q.ContainerID && !slices.Contains(page.Items, id) {
+		if id, ok := longID(r.text(s.parent)); ok && list.isOf(id, q.ContainerID) && !slices.Contains(page.Items, id) {
 			page.Items = append(page.Items, id)
 		}
 	}
 	return more, err
+}
+
+// isOf reports whether an id is one of an object's.
+func (list objects) isOf(id, object string) bool {
+	o, known := list.of(id)
+	return known && o.Name == object
 }

@@ -137,11 +137,9 @@ func (d *Driver) take(ctx context.Context, soql string, at *place, limit int) ([
 			at.hash = hashOf(b.Records[:at.used])
 			return out, nil
 		}
-		at.read += len(b.Records)
-		if b.locator == "" && int64(at.read) != *b.TotalSize {
-			return nil, cutOff(d.api, int64(at.read), *b.TotalSize)
+		if err := at.pass(d, b); err != nil {
+			return nil, err
 		}
-		at.locator, at.used, at.hash = b.locator, 0, ""
 		if b.locator == "" || len(out) == limit {
 			return out, nil
 		}
@@ -153,6 +151,16 @@ func (d *Driver) take(ctx context.Context, soql string, at *place, limit int) ([
 		return nil, d.api.Nonsense("a result in batches that do not end")
 	}
 	return out, nil
+}
+
+// pass moves the place behind a batch. The last one tells whether all came.
+func (p *place) pass(d *Driver, b *batch) error {
+	p.read += len(b.Records)
+	if b.locator == "" && int64(p.read) != *b.TotalSize {
+		return cutOff(d.api, int64(p.read), *b.TotalSize)
+	}
+	p.locator, p.used, p.hash = b.locator, 0, ""
+	return nil
 }
 
 // batchAt returns the batch that a place is in.

@@ -51,7 +51,7 @@ func (a *App) Export(ctx context.Context, t domain.Tenant, e Export) (domain.Job
 	}
 	w := sink.New(e.Out, format, from, keep)
 	state, err := engine.Run(ctx, engine.Options{
-		Conn: reading.Conn, Sink: w, Positions: w, Full: e.Full, Containers: e.Params.Containers, Streams: e.Params.Streams,
+		Conn: reading.Conn, Sink: w, Positions: w, Full: e.Full, Named: e.Params.Containers, Streams: e.Params.Streams,
 		Wide: reading.Wide, Plain: !e.Raw, Log: a.options.Log, Report: e.Report,
 	})
 	reading.End(ctx, err)

@@ -52,15 +52,9 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 	if f.census != "" || f.maxDeletions != 0 {
 		return usage("--census and --max-deletions compare with the records, of which --out keeps none")
 	}
-	use := service.Use{ConnectorID: connectorID, Connection: c.flags.connection}
-	def, err := c.definition(s, connectorID)
+	use, err := c.use(s, connectorID)
 	if err != nil {
 		return err
-	}
-	if use.Connection == "" {
-		if use.Config, err = c.config(given{}, def); err != nil {
-			return err
-		}
 	}
 	out, durable, closed, err := c.openOut(e)
 	if err != nil {
@@ -73,12 +67,17 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 		Out: out, Sync: durable, StateFile: e.state, Report: func(s domain.JobState) { bar.draws(s) },
 	})
 	bar.end()
+	if err != nil && e.state != "" && e.format == "ndjson" {
+		c.notef("what was read is written; the same command goes on from %s", e.state)
+	}
 	if err != nil {
-		if e.state != "" && e.format == "ndjson" {
-			c.notef("what was read is written; the same command goes on from %s", e.state)
-		}
 		return err
 	}
+	return c.exported(state)
+}
+
+// exported reports how an export ended.
+func (c *commandLine) exported(state domain.JobState) error {
 	counts := state.Counts
 	c.notef("%d containers, %d items and %d comments were read, %d were deleted", counts.Containers.Seen, counts.Items.Seen, counts.Comments.Seen,
 		counts.Containers.Deleted+counts.Items.Deleted+counts.Comments.Deleted)
@@ -86,6 +85,16 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 		return incomplete(state.Incomplete)
 	}
 	return nil
+}
+
+// use returns what a command without flags for a configuration works on.
+func (c *commandLine) use(s *service.Service, connectorID string) (service.Use, error) {
+	use := service.Use{ConnectorID: connectorID, Connection: c.flags.connection}
+	def, err := c.definition(s, connectorID)
+	if err == nil && use.Connection == "" {
+		use.Config, err = c.config(given{}, def)
+	}
+	return use, err
 }
 
 // openOut opens what lines are written to: standard output; a new file; or, where a state tells what is in it, the end of

@@ -115,14 +115,18 @@ func (c *container) plan(now time.Time) {
 	}
 	c.at.Run, c.at.Comments = c.Run, c.comments
 	c.expected = connectors.Unknown
+	c.due = c.censusDue(now) && c.memory != nil && c.run.items && !c.at.Full
+}
+
+// censusDue reports whether ids are to be compared now.
+func (c *container) censusDue(now time.Time) bool {
 	switch c.Census {
 	case "never":
+		return false
 	case "always":
-		c.due = true
-	default:
-		c.due = now.Sub(c.at.Census) >= censusEvery
+		return true
 	}
-	c.due = c.due && c.memory != nil && c.run.items && !c.at.Full
+	return now.Sub(c.at.Census) >= censusEvery
 }
 
 // begin begins a new listing.
@@ -144,17 +148,17 @@ func (c *container) since() time.Time {
 // list reads the listing to its end. A page token that is no longer good begins it anew.
 func (c *container) list(ctx context.Context) error {
 	for restarts := 0; ; restarts++ {
-		resumed := c.at.Page != ""
 		err := c.pages(ctx)
-		switch {
-		case err == nil || isSink(err) || ctx.Err() != nil:
+		if err == nil || isSink(err) || ctx.Err() != nil {
 			return err
-		case connectors.CodeOf(err) == connectors.Unsupported && !c.at.Full && !c.since().IsZero():
+		}
+		switch code := connectors.CodeOf(err); {
+		case code == connectors.Unsupported && !c.since().IsZero():
 			// The system cannot tell what changed: everything is read, and compared.
 			c.at.Since = time.Time{}
 			c.begin(c.at.Begun, true)
 			c.due = false
-		case connectors.CodeOf(err) == connectors.InvalidRequest && (resumed || c.at.Page != "") && restarts < maxRestarts:
+		case code == connectors.InvalidRequest && c.at.Page != "" && restarts < maxRestarts:
 			if err := c.anew(ctx); err != nil {
 				return err
 			}

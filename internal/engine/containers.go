@@ -25,7 +25,7 @@ func (r *run) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, er
 
 // eachContainer calls visit for every container that is wanted, while their listing goes on.
 func (r *run) eachContainer(ctx context.Context, visit func(id string) error) error {
-	if len(r.Options.Containers) > 0 && !r.containers {
+	if len(r.Named) > 0 && !r.containers {
 		return r.named(visit)
 	}
 	stamp, met, whole := r.stamp(), map[string]bool{}, true
@@ -51,7 +51,7 @@ func (r *run) eachContainer(ctx context.Context, visit func(id string) error) er
 // named visits the containers that were asked for by name.
 func (r *run) named(visit func(id string) error) error {
 	r.allListed()
-	for _, id := range r.Options.Containers {
+	for _, id := range r.Named {
 		if err := visit(id); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (r *run) named(visit func(id string) error) error {
 
 // wanted reports whether a container is one that was asked for.
 func (r *run) wanted(id string) bool {
-	return len(r.Options.Containers) == 0 || slices.Contains(r.Options.Containers, id)
+	return len(r.Named) == 0 || slices.Contains(r.Named, id)
 }
 
 // stamp returns the stamp of a new census, 0 where the sink remembers nothing.
@@ -89,7 +89,7 @@ func (r *run) take(ctx context.Context, list []connectors.Container, stamp int64
 		}
 	}
 	for _, rec := range recs {
-		if len(r.Options.Containers) > 0 {
+		if len(r.Named) > 0 {
 			met[rec.ID] = true
 		}
 		if err := visit(rec.ID); err != nil {
@@ -109,7 +109,7 @@ func (r *run) allListed() {
 // looks for containers that are gone.
 func (r *run) listedAll(ctx context.Context, stamp int64, met map[string]bool, whole bool, visit func(id string) error) error {
 	r.allListed()
-	for _, id := range r.Options.Containers {
+	for _, id := range r.Named {
 		if met[id] {
 			continue
 		}
@@ -117,7 +117,7 @@ func (r *run) listedAll(ctx context.Context, stamp int64, met map[string]bool, w
 			return err
 		}
 	}
-	if stamp == 0 || !whole || !r.containers || len(r.Options.Containers) > 0 {
+	if stamp == 0 || !whole || !r.containers || len(r.Named) > 0 {
 		return nil
 	}
 	return r.goneContainers(ctx, stamp)

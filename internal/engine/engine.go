@@ -70,12 +70,12 @@ type Options struct {
 	// Run names the run. One of the same name goes on where the last one ended, and leaves out the containers it finished.
 	Run string
 	// Full reads everything; otherwise what changed since the positions, and everything of a container without one.
-	Full       bool
-	Containers []string // empty for all
-	Streams    []string // empty for all that the connector has
-	Wide       bool     // whether to ask for the wider attributes (extraDetails)
-	Plain      bool     // whether to leave out the systems' own objects
-	Census     string   // "always", "never", or else once a day
+	Full    bool
+	Named   []string // the containers to read; empty for all
+	Streams []string // empty for all that the connector has
+	Wide    bool     // whether to ask for the wider attributes (extraDetails)
+	Plain   bool     // whether to leave out the systems' own objects
+	Census  string   // "always", "never", or else once a day
 	// MaxDeletions is the part of a container, in percent, that may be found missing without an operator being asked: 10
 	// where it is zero.
 	MaxDeletions int

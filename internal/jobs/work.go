@@ -174,7 +174,7 @@ func (c *claimed) sync(ctx context.Context, reading *service.Reading) error {
 	}
 	state, err := engine.Run(ctx, engine.Options{
 		Conn: reading.Conn, Sink: records{c.store, feed}, Positions: positions{c.store, c.job.Tenant, c.job.ConnectionID, c.Now},
-		Run: c.job.ID, Full: c.job.Type == domain.ImportJob, Containers: c.job.Params.Containers, Streams: c.job.Params.Streams,
+		Run: c.job.ID, Full: c.job.Type == domain.ImportJob, Named: c.job.Params.Containers, Streams: c.job.Params.Streams,
 		Wide: reading.Wide, Census: c.job.Params.Census, MaxDeletions: c.job.Params.MaxDeletions, State: c.state, Now: c.Now, Log: c.Log,
 		Report: c.report,
 	})

@@ -31,8 +31,8 @@ type stateMessage struct {
 // streams are the Singer streams of the kinds of records.
 var streams = map[domain.Kind]string{domain.ContainerRecord: "containers", domain.ItemRecord: "items", domain.CommentRecord: "comments"}
 
-// nullable is a type that may be null.
-func nullable(kind string) map[string]any { return map[string]any{"type": []string{"null", kind}} }
+// optional is a text that may be null.
+func optional() map[string]any { return map[string]any{"type": []string{"null", "string"}} }
 
 func text() map[string]any { return map[string]any{"type": "string"} }
 
@@ -47,13 +47,13 @@ func properties(kind domain.Kind) map[string]any {
 		"raw": map[string]any{"type": []string{"null", "object"}, "additionalProperties": true}, "_sdc_deleted_at": instant(),
 	}
 	own := map[domain.Kind]map[string]any{
-		domain.ContainerRecord: {"label": nullable("string"), "type": nullable("string")},
+		domain.ContainerRecord: {"label": optional(), "type": optional()},
 		domain.ItemRecord: {
-			"name": nullable("string"), "containerId": nullable("string"), "type": nullable("string"), "url": nullable("string"),
+			"name": optional(), "containerId": optional(), "type": optional(), "url": optional(),
 			"createdAt": instant(), "updatedAt": instant(),
 		},
 		domain.CommentRecord: {
-			"itemId": nullable("string"), "author": nullable("string"), "text": nullable("string"), "createdAt": instant(), "updatedAt": instant(),
+			"itemId": optional(), "author": optional(), "text": optional(), "createdAt": instant(), "updatedAt": instant(),
 		},
 	}
 	for name, schema := range own[kind] {

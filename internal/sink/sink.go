@@ -35,7 +35,6 @@ type Writer struct {
 	mu     sync.Mutex
 	out    *bufio.Writer
 	format Format
-	buf    []byte
 	state  State
 	told   map[domain.Kind]bool // whose schema was written
 	saved  time.Time

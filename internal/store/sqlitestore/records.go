@@ -61,7 +61,7 @@ func preparePut(ctx context.Context, tx *sql.Tx, feed, published int64) (*put, e
 		&p.find: findRecord, &p.insert: insertRecord, &p.change: changeRecord, &p.bury: buryRecord, &p.see: seeRecord,
 	} {
 		var err error
-		if *stmt, err = tx.PrepareContext(ctx, text); err != nil {
+		if *stmt, err = tx.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // close closes them
 			p.close()
 			return nil, err
 		}
@@ -92,6 +92,12 @@ func (p *put) put(ctx context.Context, r domain.Record) (domain.Outcome, error) 
 			return "", err
 		}
 	}
+	return p.write(ctx, r, is, known)
+}
+
+// write writes a record that is not deleted over the one that is stored, if one is.
+func (p *put) write(ctx context.Context, r, is domain.Record, known bool) (domain.Outcome, error) {
+	var err error
 	at := instant(r.SyncedAt)
 	switch {
 	case known && !is.Deleted && is.Hash == r.Hash:

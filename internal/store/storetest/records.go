@@ -27,9 +27,9 @@ func gone(id string) domain.Record {
 	return domain.Record{Kind: domain.ItemRecord, ID: id, ContainerID: "PAY", Deleted: true, Reason: "deleted", SyncedAt: changedAt}
 }
 
-func take(t TB, s store.Store, owner string, lease time.Duration) domain.Feed {
+func take(t TB, s store.Store, owner string) domain.Feed {
 	t.Helper()
-	f, err := s.TakeFeed(t.Context(), acme, feedID, owner, lease)
+	f, err := s.TakeFeed(t.Context(), acme, feedID, owner, time.Hour)
 	must(t, err)
 	return f
 }
@@ -77,7 +77,7 @@ func putsAndNumbers(t TB, open func() store.Store) {
 	none, err := s.Feed(t.Context(), acme, feedID)
 	must(t, err)
 	same(t, "a feed that never was", none, domain.Feed{Tenant: acme, ConnectionID: feedID})
-	f := take(t, s, "w", time.Hour)
+	f := take(t, s, "w")
 	if f.Epoch == "" || f.Fence != 1 || f.Published != 0 {
 		t.Errorf("taken %+v", f)
 	}
@@ -93,12 +93,18 @@ func putsAndNumbers(t TB, open func() store.Store) {
 	if all, _ = feedSince(t, s, 3); len(all) != 0 {
 		t.Errorf("what did not change came as %+v", all)
 	}
+	changesAndTombstones(t, s, f)
+}
+
+// changesAndTombstones goes on with the three records of putsAndNumbers.
+func changesAndTombstones(t TB, s store.Store, f domain.Feed) {
+	t.Helper()
 	moved := item("2", "b")
 	moved.ContainerID = "OPS"
 	elsewhere := gone("2")
 	same(t, "changed", putRecords(t, s, f, moved), []domain.Outcome{domain.Updated})
 	same(t, "missed in a container that it left", putRecords(t, s, f, elsewhere, gone("1")), []domain.Outcome{domain.Unchanged, domain.Tombstone})
-	all, _ = feedSince(t, s, 3)
+	all, _ := feedSince(t, s, 3)
 	same(t, "changes", idsOf(all), "2 1")
 	if r := all[1]; !r.Deleted || r.Reason != "deleted" || r.Value != nil || r.Raw != nil || r.Hash != "" || r.ContainerID != "PAY" {
 		t.Errorf("a tombstone: %+v", r)
@@ -119,10 +125,10 @@ func putsAndNumbers(t TB, open func() store.Store) {
 // leasesOfFeeds holds that one writes at a time, and that who lost the lease publishes nothing.
 func leasesOfFeeds(t TB, open func() store.Store) {
 	s, b := open(), open()
-	f := take(t, s, "a", time.Hour)
+	f := take(t, s, "a")
 	_, err := b.TakeFeed(t.Context(), acme, feedID, "b", time.Hour)
 	wantCode(t, "a feed that is held", err, connectors.Conflict)
-	again := take(t, b, "a", time.Hour)
+	again := take(t, b, "a")
 	same(t, "the holder's next fence", again.Fence, f.Fence+1)
 	_, err = s.PutRecords(t.Context(), f, []domain.Record{item("1", "a")})
 	wantCode(t, "a put under a lost lease", err, connectors.Conflict)
@@ -151,13 +157,13 @@ func leasesOfFeeds(t TB, open func() store.Store) {
 	must(t, s.ReleaseFeed(t.Context(), f))
 	_, err = s.PutRecords(t.Context(), f, []domain.Record{item("1", "b")})
 	wantCode(t, "a put under a lease that was given back", err, connectors.Conflict)
-	same(t, "the next holder's fence", take(t, b, "c", time.Hour).Fence, f.Fence+1)
+	same(t, "the next holder's fence", take(t, b, "c").Fence, f.Fence+1)
 }
 
 // censusOfRecords holds the stamps of records, and what is found and counted by them.
 func censusOfRecords(t TB, open func() store.Store) {
 	s, ctx := open(), t.Context()
-	f := take(t, s, "w", time.Hour)
+	f := take(t, s, "w")
 	for i := range 5 {
 		putRecords(t, s, f, item(sortable(i), "a"))
 	}
@@ -198,7 +204,7 @@ func censusOfRecords(t TB, open func() store.Store) {
 // endsOfFeeds holds what becomes of tombstones, of epochs, and of a feed that is dropped.
 func endsOfFeeds(t TB, open func() store.Store) {
 	s, ctx := open(), t.Context()
-	f := take(t, s, "w", time.Hour)
+	f := take(t, s, "w")
 	putRecords(t, s, f, item("1", "a"), item("2", "a"), item("3", "a"))
 	putRecords(t, s, f, gone("1"), gone("2"))
 	late := gone("3")
@@ -218,7 +224,7 @@ func endsOfFeeds(t TB, open func() store.Store) {
 	if f3.Epoch == f2.Epoch || f3.Epoch == "" || f3.Published != 6 {
 		t.Errorf("a new epoch: %+v", f3)
 	}
-	f = take(t, s, "w", time.Hour)
+	f = take(t, s, "w")
 	putRecords(t, s, f, item("4", "a"), item("5", "a"))
 	total := 0
 	for {
@@ -231,7 +237,7 @@ func endsOfFeeds(t TB, open func() store.Store) {
 	same(t, "dropped", total, 3)
 	_, err = s.PutRecords(ctx, f, []domain.Record{item("6", "a")})
 	wantCode(t, "a put into a feed that was dropped", err, connectors.Conflict)
-	again := take(t, s, "x", time.Hour)
+	again := take(t, s, "x")
 	if again.Epoch == f.Epoch || again.Published != 0 {
 		t.Errorf("a feed that was dropped comes back as %+v", again)
 	}
@@ -239,63 +245,73 @@ func endsOfFeeds(t TB, open func() store.Store) {
 	wantCode(t, "a put by the holder of a feed that was dropped", err, connectors.Conflict)
 }
 
+// reader pages through the feed by change, and keeps what it was given.
+type reader struct {
+	seen map[string]string
+	at   int64
+}
+
+func (r *reader) follow(t TB, s store.Store) {
+	f, err := s.Feed(t.Context(), acme, feedID)
+	must(t, err)
+	for {
+		page, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: r.at, UpTo: f.Published, Limit: 5})
+		must(t, err)
+		for _, rec := range page {
+			r.at = rec.Change
+			if delete(r.seen, rec.ID); !rec.Deleted {
+				r.seen[rec.ID] = string(rec.Value)
+			}
+		}
+		if len(page) < 5 {
+			return
+		}
+	}
+}
+
+// someRecords returns a few records of a writer's own ids, some of them tombstones.
+func someRecords(r *rand.Rand, writer int) []domain.Record {
+	var rs []domain.Record
+	for range 1 + r.IntN(5) {
+		id := fmt.Sprint(writer, "-", r.IntN(40))
+		switch {
+		case strings.Contains(idsOf(rs)+" ", id+" "):
+		case r.IntN(6) > 0:
+			rs = append(rs, item(id, fmt.Sprint(r.IntN(3))))
+		default:
+			rs = append(rs, gone(id))
+		}
+	}
+	return rs
+}
+
 // nothingMissed is the promise of the feed: holders write, some die in the middle, others take over, and a reader that pages
 // by change all the while ends with what is stored.
 func nothingMissed(t TB, open func() store.Store) {
-	const holders, putsOfEach, many = 6, 12, 40
-	var reader sync.WaitGroup
-	done := make(chan struct{})
-	seen, at := map[string]string{}, int64(0)
-	follow := func(s store.Store) {
-		f, err := s.Feed(t.Context(), acme, feedID)
-		must(t, err)
-		for {
-			page, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: at, UpTo: f.Published, Limit: 5})
-			must(t, err)
-			for _, r := range page {
-				at = r.Change
-				if delete(seen, r.ID); !r.Deleted {
-					seen[r.ID] = string(r.Value)
-				}
-			}
-			if len(page) < 5 {
-				return
-			}
-		}
-	}
-	watcher := open()
-	reader.Go(func() {
+	const holders, putsOfEach = 6, 12
+	r, watcher, done := &reader{seen: map[string]string{}}, open(), make(chan struct{})
+	var following sync.WaitGroup
+	following.Go(func() {
 		for {
 			select {
 			case <-done:
 				return
 			default:
-				follow(watcher)
+				r.follow(t, watcher)
 			}
 		}
 	})
+	var mu sync.Mutex
 	want := map[string]string{}
 	for h := range holders {
 		s := open()
-		f := take(t, s, "the job", time.Hour) // the same owner takes over at once, as the next worker of a job does
+		f := take(t, s, "the job") // the same owner takes over at once, as the next worker of a job does
 		var writers sync.WaitGroup
-		var mu sync.Mutex
 		for w := range 3 { // containers are read in parallel: each writer has ids of its own
-			r := rand.New(rand.NewPCG(uint64(h), uint64(w)))
+			random := rand.New(rand.NewPCG(uint64(h), uint64(w)))
 			writers.Go(func() {
 				for range putsOfEach {
-					var rs []domain.Record
-					for range 1 + r.IntN(5) {
-						id := fmt.Sprint(w, "-", r.IntN(many))
-						if strings.Contains(idsOf(rs)+" ", id+" ") {
-							continue
-						}
-						if rec := item(id, fmt.Sprint(r.IntN(3))); r.IntN(6) > 0 {
-							rs = append(rs, rec)
-						} else {
-							rs = append(rs, gone(id))
-						}
-					}
+					rs := someRecords(random, w)
 					if _, err := s.PutRecords(t.Context(), f, rs); err != nil {
 						t.Errorf("put: %v", err)
 						return
@@ -313,7 +329,7 @@ func nothingMissed(t TB, open func() store.Store) {
 		writers.Wait() // and then it dies: it gives nothing back
 	}
 	close(done)
-	reader.Wait()
-	follow(watcher)
-	same(t, "what a reader ends with", seen, want)
+	following.Wait()
+	r.follow(t, watcher)
+	same(t, "what a reader ends with", r.seen, want)
 }
