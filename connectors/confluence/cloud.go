@@ -149,6 +149,20 @@ func (c *cloud) vouch(ctx context.Context) error {
 
 // get asks for one page of a listing. The cursor is the one that [cloud.next] found.
 func (c *cloud) get(ctx context.Context, path string, query url.Values, limit int, cursor string) (listed, error) {
+	for range maxEmpties {
+		page, err := c.getOne(ctx, path, query, limit, cursor)
+		if err != nil || len(page.Results) > 0 || page.cursor == "" || page.cursor == cursor {
+			return page, err
+		}
+		cursor = page.cursor
+	}
+	return listed{}, c.api.Nonsense("empty pages that do not end")
+}
+
+// maxEmpties is how many empty pages in a row are taken for a listing that still goes on.
+const maxEmpties = 100
+
+func (c *cloud) getOne(ctx context.Context, path string, query url.Values, limit int, cursor string) (listed, error) {
 	var page listed
 	size := min(limit, maxPage)
 	query.Set("limit", strconv.Itoa(size))

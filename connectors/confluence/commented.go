@@ -35,7 +35,12 @@ func cqlOfRemarks(q connectors.ChangedIDQuery) string {
 
 // about returns the id of the page or blog post that a comment is on, empty for one that is older than asked.
 func (r remark) about(after time.Time) (id string, sound bool) {
-	if r.Type != "comment" || !isID(r.ID) || r.Container == nil || !isID(r.Container.ID) {
+	switch {
+	case r.Type != "comment" || !isID(r.ID) || r.Container == nil:
+		return "", false
+	case r.Container.Type != "page" && r.Container.Type != "blogpost":
+		return "", true // on an attachment, or something that an app made: no item of ours
+	case !isID(r.Container.ID):
 		return "", false
 	}
 	if before(parseTime(r.Version.When), after) {

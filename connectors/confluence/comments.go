@@ -122,7 +122,10 @@ func (c *cloud) turn(ctx context.Context, q connectors.CommentQuery, at *thread,
 	page, err := c.get(ctx, path, url.Values{"body-format": {"storage"}}, q.Limit, cursor)
 	switch {
 	case rest.StatusOf(err) == http.StatusNotFound && parentID != "":
-		page = listed{} // the comment went meanwhile, and its replies with it
+		if err := c.wentAway(ctx, at.Kind, parentID); err != nil {
+			return false, err
+		}
+		page = listed{} // its replies went with it
 	case rest.StatusOf(err) == http.StatusNotFound:
 		return false, noItem(q.ItemID, err)
 	case err != nil:
@@ -136,6 +139,19 @@ func (c *cloud) turn(ctx context.Context, q connectors.CommentQuery, at *thread,
 		return false, err
 	}
 	return at.goesOn(), nil
+}
+
+// wentAway is nil for a comment that is not there any more, and says otherwise that its replies cannot be read.
+func (c *cloud) wentAway(ctx context.Context, kind, id string) error {
+	var one struct{}
+	_, err := c.api.Get(ctx, v2+rest.Path(kind, id), nil, &one)
+	switch {
+	case rest.StatusOf(err) == http.StatusNotFound:
+		return nil
+	case err == nil:
+		return c.api.Nonsense("a comment whose replies it does not find")
+	}
+	return err
 }
 
 // advance moves behind a page whose comments have those ids; their replies come next.

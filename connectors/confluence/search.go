@@ -111,6 +111,11 @@ func (c *cloud) itemsOf(ctx context.Context, results []json.RawMessage, q connec
 			return nil, err
 		}
 	}
+	if len(items) == 0 && len(ids) > 0 {
+		if err := c.vouch(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var out []connectors.Item
 	for _, id := range ids {
 		if it, there := items[id]; there && !before(it.UpdatedAt, q.UpdatedAfter) {

@@ -203,7 +203,7 @@ func (s *server) page(ctx context.Context, path string, query url.Values, limit 
 		}
 		from, found := f.behind(ids)
 		if !found && start > 0 {
-			if f.start = max(start-int64(limit), 0); back == maxBack {
+			if f.start = max(start-int64(max(len(ids)-1, 1)), 0); back == maxBack {
 				f.start = 0 // too much is gone to be looked for: what comes twice is better than what never comes
 			}
 			continue

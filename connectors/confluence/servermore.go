@@ -104,8 +104,11 @@ func (s *server) ListDeletions(ctx context.Context, q connectors.DeletionQuery) 
 		return out, s.explainSpace(ctx, connectors.ItemQuery{ContainerID: q.ContainerID}, err)
 	}
 	for _, raw := range page.entries {
-		id, _ := s.idOf(raw)
-		out.Items = append(out.Items, connectors.Deletion{ID: id, ContainerID: q.ContainerID})
+		var p oldContent
+		if err := json.Unmarshal(raw, &p); err != nil || p.Status != "" && p.Status != "trashed" {
+			return out, s.api.Nonsense("something else than what is in the trash")
+		}
+		out.Items = append(out.Items, connectors.Deletion{ID: p.ID, ContainerID: q.ContainerID})
 	}
 	out.Next = f.after(page, true)
 	return out, nil

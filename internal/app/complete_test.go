@@ -198,3 +198,40 @@ func TestQueryUnderEmptyPages(t *testing.T) {
 		t.Errorf("%d pages, want %d", len(got), len(want))
 	}
 }
+
+// TestRepliesThatAreNotFound has a site deny, now and then, that a comment has replies: a listing of comments ends with an
+// error or with all of them.
+func TestRepliesThatAreNotFound(t *testing.T) {
+	fault, err := sandbox.ParseFault("404=0.2,path=/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := sandbox.Options{Pages: 60, Seed: 7}
+	quiet := newBox(t, o)
+	o.Faults = []sandbox.Fault{fault}
+	faulty := newBox(t, o)
+	in := list("confluence", configOf("confluence", quiet.url))
+	failed, whole := 0, 0
+	for id := range quiet.everyItem(t, service.ItemsIn{ListIn: in}) {
+		want := quiet.everyComment(t, service.CommentsIn{ListIn: in, ItemID: id})
+		got := map[string]bool{}
+		bad := list("confluence", configOf("confluence", faulty.url))
+		err := faulty.app.Service.EachCommentPage(t.Context(), "acme", service.CommentsIn{ListIn: bad, ItemID: id}, true, func(p connectors.Page[connectors.Comment]) error {
+			for _, k := range p.Items {
+				got[k.ID] = true
+			}
+			return nil
+		})
+		switch {
+		case err != nil:
+			failed++
+		case len(got) != len(want):
+			t.Errorf("%s: %d comments of %d, and no error", id, len(got), len(want))
+		default:
+			whole++
+		}
+	}
+	if failed == 0 || whole == 0 {
+		t.Errorf("%d failed, %d were whole: the fault did not bite", failed, whole)
+	}
+}

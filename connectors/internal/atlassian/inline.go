@@ -2,6 +2,7 @@ package atlassian
 
 import (
 	"cmp"
+	"html"
 	"strings"
 	"time"
 	"unicode"
@@ -245,13 +246,26 @@ func destination(href string) string {
 			b.WriteRune(r)
 		}
 	}
-	s := b.String()
-	scheme, _, _ := strings.Cut(strings.ToLower(s), ":")
+	// Markdown reads entities in an address: what it would read is what is judged, and none is left.
+	s := withoutEntities(b.String())
+	scheme, _, _ := strings.Cut(strings.ToLower(html.UnescapeString(b.String())), ":")
 	switch scheme {
 	case "javascript", "vbscript", "data":
 		return ""
 	}
 	return s
+}
+
+// withoutEntities returns an address in which Markdown reads no entity.
+func withoutEntities(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '&' && entity().MatchString(s[i:min(len(s), i+maxEntity)]) {
+			b.WriteString("amp;")
+		}
+	}
+	return b.String()
 }
 
 func hex(b byte) string {
