@@ -106,11 +106,12 @@ func (s *Store) UpdateConnection(ctx context.Context, c domain.Connection) (int6
 	if err != nil {
 		return 0, err
 	}
-	revision, err := s.update(ctx, connections, "connection", c.ID, key(c.Tenant, c.ID), c.Revision, d, nameTaken(c))
-	if err != nil || c.LastUsedAt.IsZero() {
-		return revision, err
-	}
-	return revision, s.TouchConnection(ctx, c.Tenant, c.ID, c.LastUsedAt)
+	return s.update(ctx, connections, "connection", c.ID, key(c.Tenant, c.ID), c.Revision, d, nameTaken(c), lastUsed(c.LastUsedAt))
+}
+
+// lastUsed is the operator that sets the last use, unless there is a later one.
+func lastUsed(at time.Time) bson.E {
+	return bson.E{Key: "$max", Value: bson.D{{Key: "lastUsedAt", Value: textOf(at)}}}
 }
 
 // TouchConnection implements [store.Connections].
@@ -119,19 +120,14 @@ func (s *Store) TouchConnection(ctx context.Context, t domain.Tenant, id string,
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, _ bool) error {
-		_, err := s.db.Collection(connections).UpdateOne(ctx, bson.D{{Key: "_id", Value: key(t, id)}},
-			bson.D{{Key: "$max", Value: bson.D{{Key: "lastUsedAt", Value: textOf(at)}}}})
+		_, err := s.db.Collection(connections).UpdateOne(ctx, bson.D{{Key: "_id", Value: key(t, id)}}, bson.D{lastUsed(at)})
 		return err
 	})
 }
 
 // DeleteConnection implements [store.Connections].
 func (s *Store) DeleteConnection(ctx context.Context, t domain.Tenant, id string, revision int64) error {
-	removed, err := s.remove(ctx, connections, bson.D{{Key: "_id", Value: key(t, id)}, {Key: "revision", Value: revision}})
-	if err != nil || removed {
-		return err
-	}
-	return s.read(ctx, func(ctx context.Context) error { return s.refused(ctx, connections, "connection", id, key(t, id)) })
+	return s.removeAt(ctx, connections, "connection", id, key(t, id), revision)
 }
 
 // ListConnections implements [store.Connections].

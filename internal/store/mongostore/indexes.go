@@ -3,17 +3,12 @@ package mongostore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/unified-connector/ucf/connectors"
 )
-
-// format is the version of the documents that this binary writes. It rises when an older one would write something that
-// a newer one takes for something else.
-const format = 1
 
 // index is one index of a collection. Those that are unique begin with the collection's shard key.
 type index struct {
@@ -81,6 +76,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.accept(ctx); err != nil {
 		return err
 	}
+	s.gate.next.Store(time.Now().Add(s.tune.recheck).UnixNano())
 	byCollection := map[string][]mongo.IndexModel{}
 	for _, i := range indexes() {
 		byCollection[i.collection] = append(byCollection[i.collection], i.model())
@@ -93,29 +89,6 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("the indexes of %s: %w", c, err)
 		}
-	}
-	return nil
-}
-
-// accept holds the database's own format against ours, and sets it where there is none.
-func (s *Store) accept(ctx context.Context) error {
-	var d struct {
-		Oldest int `bson:"oldestWriter"`
-	}
-	err := s.write(ctx, func(ctx context.Context, _ bool) error {
-		_, err := s.db.Collection("meta").UpdateOne(ctx, bson.D{{Key: "_id", Value: "format"}},
-			bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "oldestWriter", Value: format}}}}, options.UpdateOne().SetUpsert(true))
-		if err != nil && !mongo.IsDuplicateKeyError(err) {
-			return err
-		}
-		return s.db.Collection("meta").FindOne(ctx, bson.D{{Key: "_id", Value: "format"}}).Decode(&d)
-	})
-	if err != nil {
-		return err
-	}
-	if d.Oldest > format {
-		return connectors.Errorf(connectors.Unavailable,
-			"the database %s is written by a newer ucf (format %d, this ucf knows %d): upgrade ucf", s.db.Name(), d.Oldest, format)
 	}
 	return nil
 }

@@ -9,12 +9,16 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"log/slog"
+	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -32,7 +36,8 @@ type Store struct {
 	client *mongo.Client
 	db     *mongo.Database
 	log    *slog.Logger
-	times  times
+	tune   tuning
+	gate   gate
 	closed atomic.Bool
 
 	// puts has the writers of one feed take turns: published moves only when every lower write is acknowledged.
@@ -42,42 +47,43 @@ type Store struct {
 	}
 }
 
-// times are what tests change.
-type times struct {
-	selection time.Duration // how long a server is looked for
-	op        time.Duration // how long one try of a call may take
-	patience  time.Duration // until when a call is tried again
+// tuning is what tests change.
+type tuning struct {
+	selection time.Duration // how long a server that takes writes is looked for
+	patience  time.Duration // how long a call may take, with all its tries
+	grace     time.Duration // how long a write that was sent is waited for after its caller's end
+	recheck   time.Duration // how often a writer looks whether it still may write
+	monitor   *event.CommandMonitor
 }
 
-func defaultTimes() times {
-	return times{selection: 3 * time.Second, op: 10 * time.Second, patience: 5 * time.Second}
+func tuned() tuning {
+	return tuning{selection: 5 * time.Second, patience: 10 * time.Second, grace: time.Second, recheck: 30 * time.Second}
 }
+
+// maxConnections bounds the pool of one process.
+const maxConnections = 64
 
 // Open connects to the database db of the MongoDB at the address, which may hold a password, and makes the indexes that
-// are missing. Reads are of the primary, and of what a majority has; writes wait for a majority; whatever the address
-// says. A server that cannot be reached, refuses the password, or holds what a newer ucf wrote is unavailable. A nil log
-// gets nothing.
+// are missing. Reads are of the primary, and of what a majority has; writes wait for a majority and its journals; whatever
+// the address says. A server that cannot be reached, refuses the user, or holds what a newer ucf wrote is unavailable; an
+// address or a name that cannot be used is invalid_request. A nil log gets nothing.
 func Open(ctx context.Context, address connectors.Secret, db string, log *slog.Logger) (*Store, error) {
-	return open(ctx, address, db, log, defaultTimes())
+	return open(ctx, address, db, log, tuned())
 }
 
-func open(ctx context.Context, address connectors.Secret, db string, log *slog.Logger, t times) (*Store, error) {
+func open(ctx context.Context, address connectors.Secret, db string, log *slog.Logger, t tuning) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	// The driver's own retries need sessions that not every server has; ours do not.
-	o := options.Client().ApplyURI(address.Reveal()).SetAppName("ucf").
-		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetWriteConcern(writeconcern.Majority()).
-		SetRetryWrites(false).SetRetryReads(false).SetServerSelectionTimeout(t.selection).SetConnectTimeout(t.selection).
-		SetMaxPoolSize(64).SetTimeout(0)
-	if err := o.Validate(); err != nil {
-		return nil, connectors.Errorf(connectors.InvalidRequest, "MONGODB_URL is no address of MongoDB: it must be like mongodb://user:password@host:27017/?authSource=admin")
+	o, err := clientOptions(address, db, t)
+	if err != nil {
+		return nil, err
 	}
 	client, err := mongo.Connect(o)
 	if err != nil {
-		return nil, connectors.Errorf(connectors.InvalidRequest, "MONGODB_URL cannot be used: check its options")
+		return nil, connectors.Errorf(connectors.InvalidRequest, "MONGODB_URL cannot be used: check its options and the files that it names")
 	}
-	s := &Store{client: client, db: client.Database(db), log: log, times: t}
+	s := &Store{client: client, db: client.Database(db), log: log, tune: t}
 	for i := range s.puts {
 		s.puts[i].unsettled = map[string][]span{}
 	}
@@ -86,6 +92,31 @@ func open(ctx context.Context, address connectors.Secret, db string, log *slog.L
 		return nil, err
 	}
 	return s, nil
+}
+
+// clientOptions returns how the driver connects. No error of it has the driver's as its cause, which may quote the address.
+func clientOptions(address connectors.Secret, db string, t tuning) (*options.ClientOptions, error) {
+	if db == "" || len(db) > 63 || strings.ContainsAny(db, "/\\. \"$*<>:|?\x00") {
+		return nil, connectors.Errorf(connectors.InvalidRequest, "MONGODB_DB is %.70q: it must be a name of 1 to 63 letters, digits, hyphens and underscores", db)
+	}
+	durable := writeconcern.Majority()
+	durable.Journal = new(bool)
+	*durable.Journal = true
+	// The driver's own retries need sessions and replica sets, and do not outlast a second failure; ours do without.
+	o := options.Client().ApplyURI(address.Reveal()).SetAppName("ucf").
+		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetWriteConcern(durable).
+		SetRetryWrites(false).SetRetryReads(false).SetServerSelectionTimeout(t.selection).SetConnectTimeout(t.selection).
+		SetMaxPoolSize(maxConnections).SetMinPoolSize(0).SetMonitor(t.monitor)
+	o.Timeout = nil // the contexts bound each call
+	var dns *net.DNSError
+	switch err := o.Validate(); {
+	case errors.As(err, &dns):
+		return nil, connectors.Errorf(connectors.Unavailable, "the name in MONGODB_URL is not known to the name servers: check it, and the network")
+	case err != nil:
+		return nil, connectors.Errorf(connectors.InvalidRequest,
+			"MONGODB_URL is no address of MongoDB: it must be like mongodb://user:password@host:27017/?authSource=admin, with %%-encoded signs in user and password")
+	}
+	return o, nil
 }
 
 // Name implements [store.Store].
@@ -101,7 +132,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.times.op)
+	ctx, cancel := context.WithTimeout(context.Background(), s.tune.patience)
 	defer cancel()
 	if err := s.client.Disconnect(ctx); err != nil {
 		return connectors.Wrap(connectors.Unavailable, err, "the connections to MongoDB did not close in time; what was acknowledged is kept")

@@ -1,13 +1,12 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -37,12 +36,31 @@ func (s *Store) CreateOAuthState(ctx context.Context, st domain.OAuthState) erro
 		{Key: "keyId", Value: st.KeyID},
 		{Key: "sealed", Value: st.Sealed},
 		{Key: "expiresAt", Value: textOf(st.ExpiresAt)},
-		{Key: "removeAt", Value: bson.NewDateTimeFromTime(st.ExpiresAt)},
+		{Key: "removeAt", Value: bson.NewDateTimeFromTime(later(st.ExpiresAt, time.Now()))},
 	}...)
-	return s.insert(ctx, oauthStates, st.ID, d, connectors.Errorf(connectors.Conflict, "there is such a state already"))
+	taken := connectors.Errorf(connectors.Conflict, "there is an OAuth state of that id already")
+	err := s.insert(ctx, oauthStates, st.ID, d, taken)
+	if connectors.CodeOf(err) != connectors.Conflict {
+		return err
+	}
+	// One that was taken and not removed is none.
+	gone, rerr := s.remove(ctx, oauthStates, bson.D{{Key: "_id", Value: st.ID}, {Key: "takenBy", Value: bson.D{{Key: "$exists", Value: true}}}})
+	if rerr != nil || !gone {
+		return cmp.Or(rerr, err)
+	}
+	return s.insert(ctx, oauthStates, st.ID, d, taken)
 }
 
-// there are the states that nobody has taken.
+// later returns the later of two times. An expiry that has passed, or a clock that is wrong, removes nothing early: the
+// date is for cleaning only.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// untaken is the condition that a state is there and nobody has taken it.
 func untaken(id string) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: "takenBy", Value: bson.D{{Key: "$exists", Value: false}}}}
 }
@@ -60,49 +78,43 @@ func (s *Store) OAuthState(ctx context.Context, id string) (domain.OAuthState, e
 // answer was lost would not tell whose it was.
 func (s *Store) TakeOAuthState(ctx context.Context, id string, revision int64) error {
 	attempt := rand.Text()
-	err := s.write(ctx, func(ctx context.Context, again bool) error {
+	err := s.write(ctx, func(ctx context.Context, _ bool) error {
 		res, err := s.db.Collection(oauthStates).UpdateOne(ctx, append(untaken(id), bson.E{Key: "revision", Value: revision}),
 			bson.D{{Key: "$set", Value: bson.D{{Key: "takenBy", Value: attempt}}}})
 		if err != nil || res.MatchedCount > 0 {
 			return err
 		}
-		n, err := s.db.Collection(oauthStates).CountDocuments(ctx, bson.D{{Key: "_id", Value: id}, {Key: "takenBy", Value: attempt}})
-		if err != nil || n > 0 && again {
-			return err
-		}
-		n, err = s.db.Collection(oauthStates).CountDocuments(ctx, untaken(id))
-		switch {
-		case err != nil:
-			return err
-		case n == 0:
-			return missing("state", id)
-		}
-		return stale("state", id)
+		return s.untakeable(ctx, id, attempt)
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := s.remove(ctx, oauthStates, bson.D{{Key: "_id", Value: id}}); err != nil {
-		s.log.WarnContext(ctx, "a state that was taken was not removed; it expires by itself", "error", err)
+	if _, err := s.remove(ctx, oauthStates, bson.D{{Key: "_id", Value: id}, {Key: "takenBy", Value: attempt}}); err != nil {
+		s.log.WarnContext(ctx, "a state that was taken was not removed; it goes by itself", "error", err)
 	}
 	return nil
+}
+
+// untakeable tells why a state could not be taken; nil says that the attempt has taken it before.
+func (s *Store) untakeable(ctx context.Context, id, attempt string) error {
+	var d struct {
+		TakenBy string `bson:"takenBy"`
+	}
+	err := s.db.Collection(oauthStates).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d)
+	switch {
+	case err == nil && d.TakenBy == attempt:
+		return nil
+	case isNone(err) || err == nil && d.TakenBy != "":
+		return missing("state", id)
+	case err != nil:
+		return err
+	}
+	return stale("state", id)
 }
 
 // SweepOAuthStates implements [store.OAuthStates].
 func (s *Store) SweepOAuthStates(ctx context.Context, before time.Time) (int, error) {
 	return s.removeMany(ctx, oauthStates, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lt", Value: textOf(before)}}}})
-}
-
-// removeMany removes what a filter finds and returns how many there were; a repetition adds what it finds.
-func (s *Store) removeMany(ctx context.Context, c string, filter bson.D) (n int, err error) {
-	err = s.write(ctx, func(ctx context.Context, _ bool) error {
-		res, err := s.db.Collection(c).DeleteMany(ctx, filter)
-		if err == nil {
-			n += int(res.DeletedCount)
-		}
-		return err
-	})
-	return n, err
 }
 
 type syncStateDoc struct {
@@ -194,6 +206,3 @@ func (s *Store) PutConnectorSetting(ctx context.Context, c domain.ConnectorSetti
 	d := append(set, append(created(c.Meta), bson.E{Key: "connectorId", Value: c.ConnectorID})...)
 	return s.first(ctx, settings, key(c.Tenant, c.ConnectorID), d, stale("setting of", c.ConnectorID))
 }
-
-// isNone reports whether err says that no document was found.
-func isNone(err error) bool { return errors.Is(err, mongo.ErrNoDocuments) }

@@ -114,10 +114,17 @@ func created(m domain.Meta) bson.D {
 	}
 }
 
-// key returns the id of a document of a tenant, from parts of which only the last may hold a slash.
-func key(t domain.Tenant, parts ...string) string { return string(t) + "/" + strings.Join(parts, "/") }
+// slashes keeps the parts of an id apart.
+var slashes = strings.NewReplacer("%", "%25", "/", "%2F")
 
-func contains(err error, text string) bool { return err != nil && strings.Contains(err.Error(), text) }
+// key returns the id of a document of a tenant.
+func key(t domain.Tenant, parts ...string) string {
+	id := string(t)
+	for _, p := range parts {
+		id += "/" + slashes.Replace(p)
+	}
+	return id
+}
 
 // sorted is an ascending order.
 func sorted(fields ...string) bson.D {
