@@ -43,7 +43,7 @@ func many[D any](ctx context.Context, s *Store, c string, filter any, o *options
 
 // history is what a document tells of its writes.
 type history struct {
-	Attempts []string `bson:"attempts"` // the last ones, oldest first
+	Writes  []string `bson:"writes"` // the attempts of the last ones, oldest first
 	Attempt  string   `bson:"attempt"`
 }
 
@@ -54,7 +54,7 @@ const keptAttempts = 8
 // history returns what a document tells of its writes, nil where there is none.
 func (s *Store) history(ctx context.Context, c string, filter bson.D) (*history, error) {
 	var h history
-	err := s.db.Collection(c).FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "attempts", Value: 1}, {Key: "attempt", Value: 1}})).Decode(&h)
+	err := s.db.Collection(c).FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "writes", Value: 1}, {Key: "attempt", Value: 1}})).Decode(&h)
 	if isNone(err) {
 		return nil, nil
 	}
@@ -64,7 +64,7 @@ func (s *Store) history(ctx context.Context, c string, filter bson.D) (*history,
 // insert adds a document with that id. One that exists, or shares what is unique, is taken unless it is our own.
 func (s *Store) insert(ctx context.Context, c, id string, doc bson.D, taken *connectors.Error) error {
 	attempt := rand.Text()
-	raw, err := encoded(append(doc, bson.E{Key: "_id", Value: id}, bson.E{Key: "attempts", Value: bson.A{attempt}}))
+	raw, err := encoded(append(doc, bson.E{Key: "_id", Value: id}, bson.E{Key: "writes", Value: bson.A{attempt}}))
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Store) insert(ctx context.Context, c, id string, doc bson.D, taken *con
 		}
 		if again {
 			h, herr := s.history(ctx, c, bson.D{{Key: "_id", Value: id}})
-			if herr != nil || h != nil && slices.Contains(h.Attempts, attempt) {
+			if herr != nil || h != nil && slices.Contains(h.Writes, attempt) {
 				return herr
 			}
 		}
@@ -98,7 +98,7 @@ func (s *Store) update(ctx context.Context, c, kind, name, id string, revision i
 	raw, err := encoded(append(bson.D{
 		{Key: "$set", Value: set},
 		{Key: "$inc", Value: bson.D{{Key: "revision", Value: int64(1)}}},
-		{Key: "$push", Value: bson.D{{Key: "attempts", Value: bson.D{{Key: "$each", Value: bson.A{attempt}}, {Key: "$slice", Value: -keptAttempts}}}}},
+		{Key: "$push", Value: bson.D{{Key: "writes", Value: bson.D{{Key: "$each", Value: bson.A{attempt}}, {Key: "$slice", Value: -keptAttempts}}}}},
 	}, more...))
 	if err != nil {
 		return 0, err
@@ -113,7 +113,7 @@ func (s *Store) update(ctx context.Context, c, kind, name, id string, revision i
 		}
 		h, err := s.history(ctx, c, bson.D{{Key: "_id", Value: id}})
 		switch {
-		case err != nil || again && h != nil && slices.Contains(h.Attempts, attempt):
+		case err != nil || again && h != nil && slices.Contains(h.Writes, attempt):
 			return err
 		case h == nil:
 			return missing(kind, name)
