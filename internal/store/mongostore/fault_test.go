@@ -204,6 +204,7 @@ func wantRemoved(remove func(*Store, context.Context) (int, error)) write {
 // pair opens a store through a proxy, and a witness beside it, on a database of the test's own.
 func pair(t testing.TB, tune tuning) (p *proxy, s, witness *Store) {
 	t.Helper()
+	server(t)
 	db := databaseOf(t.TempDir())
 	t.Cleanup(func() { drop(t, db) })
 	witness = mustOpen(t, db)
@@ -215,7 +216,7 @@ func pair(t testing.TB, tune tuning) (p *proxy, s, witness *Store) {
 	return p, s, witness
 }
 
-// clear empties the collections, which is quicker than another database.
+// clearAll empties the collections, which is quicker than another database.
 func clearAll(t testing.TB, s *Store) {
 	t.Helper()
 	for _, c := range []string{connections, tokens, oauthStates, syncStates, settings, budgets, auditLogs, jobs, feeds, records} {
@@ -225,54 +226,50 @@ func clearAll(t testing.TB, s *Store) {
 }
 
 func TestLostOnTheWay(t *testing.T) {
-	p, s, witness := pair(t, tuned())
+	server(t)
 	for _, w := range writings() {
-		for _, c := range []struct {
-			name   string
-			faults []fault
-		}{
-			{"answer lost", []fault{{w.command, answerLost, nil}}},
-			{"request lost", []fault{{w.command, requestLost, nil}}},
-			{"two answers lost", []fault{{w.command, answerLost, nil}, {w.command, answerLost, nil}}},
-			{"request, then answer lost", []fault{{w.command, requestLost, nil}, {w.command, answerLost, nil}}},
-		} {
-			t.Run(w.name+"/"+c.name, func(t *testing.T) {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			p, s, witness := pair(t, tuned())
+			for _, faults := range [][]fault{
+				{{w.command, answerLost, nil}},
+				{{w.command, requestLost, nil}, {w.command, answerLost, nil}},
+			} {
 				clearAll(t, witness)
-				if w.before != nil {
-					must(t, w.before(t.Context(), witness))
-				}
-				p.next(c.faults...)
+				w.prepare(t, witness)
+				p.next(faults...)
 				must(t, w.write(t.Context(), s))
-				p.wantMet(t, len(c.faults))
+				p.wantMet(t, len(faults))
 				if got := w.effect(t.Context(), witness); got != w.want {
 					t.Errorf("what is kept: %q, want %q", got, w.want)
 				}
-			})
-		}
+			}
+			if w.wantLater != "" {
+				overtaken(t, w, p, s, witness)
+			}
+		})
 	}
 }
 
-// TestOvertaken has another process write between a write whose answer was lost and its repetition.
-func TestOvertaken(t *testing.T) {
-	p, s, witness := pair(t, tuned())
-	for _, w := range writings() {
-		if w.wantLater == "" {
-			continue
-		}
-		t.Run(w.name, func(t *testing.T) {
-			clearAll(t, witness)
-			if w.before != nil {
-				must(t, w.before(t.Context(), witness))
-			}
-			var lerr error
-			p.next(fault{w.command, answerLost, func() { lerr = w.later(context.Background(), witness) }})
-			must(t, w.write(t.Context(), s))
-			must(t, lerr)
-			p.wantMet(t, 1)
-			if got := w.effect(t.Context(), witness); got != w.wantLater {
-				t.Errorf("what is kept: %q, want %q", got, w.wantLater)
-			}
-		})
+// overtaken has another process write between a write whose answer was lost and its repetition.
+func overtaken(t *testing.T, w writing, p *proxy, s, witness *Store) {
+	t.Helper()
+	clearAll(t, witness)
+	w.prepare(t, witness)
+	later := make(chan error, 1)
+	p.next(fault{w.command, answerLost, func() { later <- w.later(context.Background(), witness) }})
+	must(t, w.write(t.Context(), s))
+	must(t, <-later)
+	p.wantMet(t, 1)
+	if got := w.effect(t.Context(), witness); got != w.wantLater {
+		t.Errorf("what is kept after another wrote: %q, want %q", got, w.wantLater)
+	}
+}
+
+func (w writing) prepare(t testing.TB, witness *Store) {
+	t.Helper()
+	if w.before != nil {
+		must(t, w.before(t.Context(), witness))
 	}
 }
 
