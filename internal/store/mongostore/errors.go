@@ -39,7 +39,8 @@ func transient(err error) bool {
 	if err == nil || errors.As(err, &known) || isAuth(err) {
 		return false
 	}
-	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || isAway(err) || hasCode(err, onTheWay)
+	var pool driver.RetryablePoolError // it failed for what became of another call
+	return isNetwork(err) || mongo.IsTimeout(err) || isAway(err) || errors.As(err, &pool) || hasCode(err, onTheWay)
 }
 
 // isAway reports whether no server was found that takes writes.

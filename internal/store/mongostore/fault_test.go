@@ -119,6 +119,10 @@ func job() domain.Job {
 	return domain.Job{Meta: head(), ID: "job_1", ConnectionID: "con_1", Type: domain.SyncJob}
 }
 
+func auditEntry() domain.AuditEntry {
+	return domain.AuditEntry{ID: "aud_1", Tenant: acme, Action: "a", CreatedAt: at}
+}
+
 func oauthState(sealed string) domain.OAuthState {
 	return domain.OAuthState{Meta: head(), ID: "state", KeyID: "k1", Sealed: sealed, ExpiresAt: at}
 }
@@ -175,7 +179,7 @@ func writings() []writing {
 		{"removing a taken state", "delete", createState("a"), func(ctx ctxt, s *Store) error { return s.TakeOAuthState(ctx, "state", 1) }, nil, stateEffect, "0  not_found", ""},
 		{"SweepOAuthStates", "delete", createState("a"), wantRemoved((*Store).sweepStates), nil, stateEffect, "0  not_found", ""},
 		{"AppendAudit", "insert", nil, func(ctx ctxt, s *Store) error {
-			return s.AppendAudit(ctx, domain.AuditEntry{ID: "aud_1", Tenant: acme, Action: "a", CreatedAt: at})
+			return s.AppendAudit(ctx, auditEntry())
 		}, nil, auditEffect, "1 ", ""},
 		{"CreateJob", "insert", nil, createJob, claimJob, jobEffect, "queued fence 0 takeovers 0 ", "running fence 1 takeovers 0 "},
 		{"ClaimJob", "findAndModify", createJob, claimJob, nil, jobEffect, "running fence 1 takeovers 0 ", ""},

@@ -17,12 +17,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// What names the servers of the tests: any, and one that asks for a password.
+const (
+	serverVariable = "UCF_TEST_MONGODB_URL"
+	scramVariable  = "UCF_TEST_MONGODB_SCRAM_URL"
+)
+
 // server returns the address of the server that the tests use.
 func server(t testing.TB) connectors.Secret {
 	t.Helper()
-	url := os.Getenv("UCF_TEST_MONGODB_URL")
+	url := os.Getenv(serverVariable)
 	if url == "" {
-		t.Skip("UCF_TEST_MONGODB_URL names no server")
+		t.Skipf("%s names no server", serverVariable)
 	}
 	return connectors.NewSecret(url)
 }
