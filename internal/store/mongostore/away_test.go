@@ -37,7 +37,10 @@ func calls() map[string]func(ctx context.Context, s *Store) error {
 		"read":   func(ctx ctxt, s *Store) error { _, err := s.Token(ctx, acme, "tok_1"); return err },
 		"list":   func(ctx ctxt, s *Store) error { _, err := s.ListTokens(ctx, acme, store.List{Limit: 1}); return err },
 		"count":  func(ctx ctxt, s *Store) error { _, _, err := s.CountJobs(ctx, acme); return err },
-		"claim":  func(ctx ctxt, s *Store) error { _, err := s.ClaimJob(ctx, store.Claim{Owner: "me", Term: time.Minute}); return err },
+		"claim": func(ctx ctxt, s *Store) error {
+			_, err := s.ClaimJob(ctx, store.Claim{Owner: "me", Term: time.Minute})
+			return err
+		},
 	}
 }
 

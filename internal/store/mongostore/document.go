@@ -44,7 +44,7 @@ func many[D any](ctx context.Context, s *Store, c string, filter any, o *options
 // history is what a document tells of its writes.
 type history struct {
 	Writes  []string `bson:"writes"` // the attempts of the last ones, oldest first
-	Attempt  string   `bson:"attempt"`
+	Attempt string   `bson:"attempt"`
 }
 
 // keptAttempts is how many attempts a document remembers. A write whose answer was lost is repeated within seconds: it
