@@ -56,7 +56,7 @@ func (s *Store) AppendAudit(ctx context.Context, e domain.AuditEntry) error {
 	if err != nil {
 		return err
 	}
-	return s.insert(ctx, auditLogs, key(e.Tenant, e.ID), d, connectors.Errorf(connectors.Conflict, "there is an audit entry %.100q already", e.ID))
+	return s.insert(ctx, auditLogs, byID(e.Tenant, e.ID), d, connectors.Errorf(connectors.Conflict, "there is an audit entry %.100q already", e.ID))
 }
 
 // ListAudit implements [store.Audit].
@@ -120,10 +120,11 @@ func (s *Store) PutBudget(ctx context.Context, b domain.Budget) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	at := bson.D{{Key: "_id", Value: b.Key}}
 	if b.Revision > 0 {
-		return s.update(ctx, budgets, "budget", b.Key, b.Key, b.Revision, set, nil)
+		return s.update(ctx, budgets, "budget", b.Key, at, b.Revision, set, nil)
 	}
-	return s.first(ctx, budgets, b.Key, append(set, bson.E{Key: "revision", Value: int64(1)}), stale("budget", b.Key))
+	return s.first(ctx, budgets, at, append(set, bson.E{Key: "revision", Value: int64(1)}), stale("budget", b.Key))
 }
 
 // ListBudgets implements [store.Budgets].

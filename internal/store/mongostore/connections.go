@@ -68,7 +68,7 @@ func (s *Store) CreateConnection(ctx context.Context, c domain.Connection) error
 		return err
 	}
 	d = append(without(d, "updatedAt"), append(created(c.Meta), bson.E{Key: "id", Value: c.ID}, bson.E{Key: "lastUsedAt", Value: textOf(c.LastUsedAt)})...)
-	return s.insert(ctx, connections, key(c.Tenant, c.ID), d, nameTaken(c))
+	return s.insert(ctx, connections, byID(c.Tenant, c.ID), d, nameTaken(c))
 }
 
 // without returns the fields but for one.
@@ -91,7 +91,7 @@ func connectionOf(d connectionDoc, err error) (domain.Connection, error) {
 
 // Connection implements [store.Connections].
 func (s *Store) Connection(ctx context.Context, t domain.Tenant, id string) (domain.Connection, error) {
-	return connectionOf(one[connectionDoc](ctx, s, connections, bson.D{{Key: "_id", Value: key(t, id)}}, missing("connection", id)))
+	return connectionOf(one[connectionDoc](ctx, s, connections, byID(t, id), missing("connection", id)))
 }
 
 // ConnectionNamed implements [store.Connections].
@@ -106,7 +106,7 @@ func (s *Store) UpdateConnection(ctx context.Context, c domain.Connection) (int6
 	if err != nil {
 		return 0, err
 	}
-	return s.update(ctx, connections, "connection", c.ID, key(c.Tenant, c.ID), c.Revision, d, nameTaken(c), lastUsed(c.LastUsedAt))
+	return s.update(ctx, connections, "connection", c.ID, byID(c.Tenant, c.ID), c.Revision, d, nameTaken(c), lastUsed(c.LastUsedAt))
 }
 
 // lastUsed is the operator that sets the last use, unless there is a later one.
@@ -120,14 +120,14 @@ func (s *Store) TouchConnection(ctx context.Context, t domain.Tenant, id string,
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, _ bool) error {
-		_, err := s.db.Collection(connections).UpdateOne(ctx, bson.D{{Key: "_id", Value: key(t, id)}}, bson.D{lastUsed(at)})
+		_, err := s.db.Collection(connections).UpdateOne(ctx, byID(t, id), bson.D{lastUsed(at)})
 		return err
 	})
 }
 
 // DeleteConnection implements [store.Connections].
 func (s *Store) DeleteConnection(ctx context.Context, t domain.Tenant, id string, revision int64) error {
-	return s.removeAt(ctx, connections, "connection", id, key(t, id), revision)
+	return s.removeAt(ctx, connections, "connection", id, byID(t, id), revision)
 }
 
 // ListConnections implements [store.Connections].

@@ -54,17 +54,17 @@ const keptAttempts = 8
 // history returns what a document tells of its writes, nil where there is none.
 func (s *Store) history(ctx context.Context, c string, filter bson.D) (*history, error) {
 	var h history
-	err := s.db.Collection(c).FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "writes", Value: 1}, {Key: "attempt", Value: 1}})).Decode(&h)
+	err := s.db.Collection(c).FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "writes", Value: 1}})).Decode(&h)
 	if isNone(err) {
 		return nil, nil
 	}
 	return &h, err
 }
 
-// insert adds a document with that id. One that exists, or shares what is unique, is taken unless it is our own.
-func (s *Store) insert(ctx context.Context, c, id string, doc bson.D, taken *connectors.Error) error {
+// insert adds a document with the id that at ends with. One that exists, or shares what is unique, is taken unless it is our own.
+func (s *Store) insert(ctx context.Context, c string, at bson.D, doc bson.D, taken *connectors.Error) error {
 	attempt := rand.Text()
-	raw, err := encoded(append(doc, bson.E{Key: "_id", Value: id}, bson.E{Key: "writes", Value: bson.A{attempt}}))
+	raw, err := encoded(append(doc, at[len(at)-1], bson.E{Key: "writes", Value: bson.A{attempt}}))
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (s *Store) insert(ctx context.Context, c, id string, doc bson.D, taken *con
 			return err
 		}
 		if again {
-			h, herr := s.history(ctx, c, bson.D{{Key: "_id", Value: id}})
+			h, herr := s.history(ctx, c, at)
 			if herr != nil || h != nil && slices.Contains(h.Writes, attempt) {
 				return herr
 			}
@@ -84,16 +84,16 @@ func (s *Store) insert(ctx context.Context, c, id string, doc bson.D, taken *con
 }
 
 // first is insert for a record that is created by a put, and returns its revision.
-func (s *Store) first(ctx context.Context, c, id string, doc bson.D, taken *connectors.Error) (int64, error) {
-	if err := s.insert(ctx, c, id, doc, taken); err != nil {
+func (s *Store) first(ctx context.Context, c string, at bson.D, doc bson.D, taken *connectors.Error) (int64, error) {
+	if err := s.insert(ctx, c, at, doc, taken); err != nil {
 		return 0, err
 	}
 	return 1, nil
 }
 
-// update sets fields of the document with that id and revision, and returns the next revision. taken is the error of a
+// update sets fields of the document at that place and revision, and returns the next revision. taken is the error of a
 // value in use. more are further operators.
-func (s *Store) update(ctx context.Context, c, kind, name, id string, revision int64, set bson.D, taken *connectors.Error, more ...bson.E) (int64, error) {
+func (s *Store) update(ctx context.Context, c, kind, name string, at bson.D, revision int64, set bson.D, taken *connectors.Error, more ...bson.E) (int64, error) {
 	attempt := rand.Text()
 	raw, err := encoded(append(bson.D{
 		{Key: "$set", Value: set},
@@ -103,27 +103,37 @@ func (s *Store) update(ctx context.Context, c, kind, name, id string, revision i
 	if err != nil {
 		return 0, err
 	}
-	err = s.write(ctx, func(ctx context.Context, again bool) error {
-		res, err := s.db.Collection(c).UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "revision", Value: revision}}, raw)
+	err = s.write(ctx, func(ctx context.Context, _ bool) error {
+		res, err := s.db.Collection(c).UpdateOne(ctx, revised(at, revision), raw)
 		switch {
 		case mongo.IsDuplicateKeyError(err) && taken != nil:
 			return because(taken, err)
 		case err != nil || res.MatchedCount > 0:
 			return err
 		}
-		h, err := s.history(ctx, c, bson.D{{Key: "_id", Value: id}})
-		switch {
-		case err != nil || again && h != nil && slices.Contains(h.Writes, attempt):
+		h, err := s.history(ctx, c, at)
+		if err != nil || h != nil && slices.Contains(h.Writes, attempt) {
 			return err
-		case h == nil:
-			return missing(kind, name)
 		}
-		return stale(kind, name)
+		return refused(kind, name, h)
 	})
 	if err != nil {
 		return 0, err
 	}
 	return revision + 1, nil
+}
+
+// revised is the condition that a document has a revision.
+func revised(at bson.D, revision int64) bson.D {
+	return append(slices.Clone(at), bson.E{Key: "revision", Value: revision})
+}
+
+// refused tells why no document had the revision: it is gone, or has another.
+func refused(kind, name string, h *history) error {
+	if h == nil {
+		return missing(kind, name)
+	}
+	return stale(kind, name)
 }
 
 // remove removes the document that a filter finds, and reports whether there was one. A repetition that finds none takes
@@ -137,21 +147,18 @@ func (s *Store) remove(ctx context.Context, c string, filter bson.D) (removed bo
 	return removed, err
 }
 
-// removeAt removes the document with that id where the revision is current.
-func (s *Store) removeAt(ctx context.Context, c, kind, name, id string, revision int64) error {
+// removeAt removes the document at that place where the revision is current.
+func (s *Store) removeAt(ctx context.Context, c, kind, name string, at bson.D, revision int64) error {
 	return s.write(ctx, func(ctx context.Context, again bool) error {
-		res, err := s.db.Collection(c).DeleteOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "revision", Value: revision}})
+		res, err := s.db.Collection(c).DeleteOne(ctx, revised(at, revision))
 		if err != nil || res.DeletedCount > 0 {
 			return err
 		}
-		h, err := s.history(ctx, c, bson.D{{Key: "_id", Value: id}})
-		switch {
-		case err != nil || h == nil && again:
+		h, err := s.history(ctx, c, at)
+		if err != nil || h == nil && again {
 			return err
-		case h == nil:
-			return missing(kind, name)
 		}
-		return stale(kind, name)
+		return refused(kind, name, h)
 	})
 }
 

@@ -48,7 +48,7 @@ func (d feedDoc) domain() (domain.Feed, error) {
 
 // Feed implements [store.Records].
 func (s *Store) Feed(ctx context.Context, t domain.Tenant, connectionID string) (domain.Feed, error) {
-	d, err := one[feedDoc](ctx, s, feeds, bson.D{{Key: "_id", Value: key(t, connectionID)}}, missing("feed of", connectionID))
+	d, err := one[feedDoc](ctx, s, feeds, byID(t, connectionID), missing("feed of", connectionID))
 	if connectors.CodeOf(err) == connectors.NotFound {
 		return domain.Feed{Tenant: t, ConnectionID: connectionID}, nil
 	}
@@ -64,7 +64,7 @@ func (s *Store) TakeFeed(ctx context.Context, t domain.Tenant, connectionID, own
 	var taken feedDoc
 	err := s.write(ctx, func(ctx context.Context, again bool) error {
 		if again {
-			err := s.db.Collection(feeds).FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "attempt", Value: attempt}}).Decode(&taken)
+			err := s.db.Collection(feeds).FindOne(ctx, append(byID(t, connectionID), bson.E{Key: "attempt", Value: attempt})).Decode(&taken)
 			if !isNone(err) {
 				return err
 			}
@@ -87,7 +87,7 @@ func (s *Store) TakeFeed(ctx context.Context, t domain.Tenant, connectionID, own
 // feedToTake returns the feed as it is, made if there was none, and whether its lease is over by the server's clock.
 func (s *Store) feedToTake(ctx context.Context, t domain.Tenant, connectionID string) (feedDoc, error) {
 	var is feedDoc
-	_, err := s.db.Collection(feeds).UpdateOne(ctx, bson.D{{Key: "_id", Value: key(t, connectionID)}}, bson.D{{Key: "$setOnInsert", Value: bson.D{
+	_, err := s.db.Collection(feeds).UpdateOne(ctx, byID(t, connectionID), bson.D{{Key: "$setOnInsert", Value: bson.D{
 		{Key: "tenant", Value: string(t)},
 		{Key: "connectionId", Value: connectionID},
 		{Key: "epoch", Value: rand.Text()},
@@ -105,7 +105,7 @@ func (s *Store) feedToTake(ctx context.Context, t domain.Tenant, connectionID st
 		bson.D{{Key: "$eq", Value: bson.A{"$owner", ""}}}, dead,
 	}}}
 	cur, err := s.db.Collection(feeds).Aggregate(ctx, mongo.Pipeline{
-		{{Key: "$match", Value: bson.D{{Key: "_id", Value: key(t, connectionID)}}}},
+		{{Key: "$match", Value: byID(t, connectionID)}},
 		{{Key: "$set", Value: bson.D{{Key: "free", Value: free}}}},
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Store) takeFeed(ctx context.Context, id, attempt, owner string, term ti
 		unsettled = append(unsettled, span{is.Published + 1, is.Reserved})
 	}
 	unsettled = unsettled[max(0, len(unsettled)-maxSpans):]
-	filter := bson.D{{Key: "_id", Value: id}, {Key: "fence", Value: is.Fence}, {Key: "owner", Value: is.Owner}, {Key: "published", Value: is.Published}, {Key: "reserved", Value: is.Reserved}}
+	filter := bson.D{ofTenant(domain.Tenant(is.Tenant)), {Key: "_id", Value: id}, {Key: "fence", Value: is.Fence}, {Key: "owner", Value: is.Owner}, {Key: "published", Value: is.Published}, {Key: "reserved", Value: is.Reserved}}
 	set := bson.D{
 		{Key: "fence", Value: is.Fence + 1},
 		{Key: "owner", Value: literal(owner)},
@@ -174,7 +174,7 @@ func (s *Store) renumber(ctx context.Context, id string, f *feedDoc) error {
 
 func leaseOf(f domain.Feed) bson.D {
 	return bson.D{
-		{Key: "_id", Value: key(f.Tenant, f.ConnectionID)}, {Key: "fence", Value: f.Fence}, {Key: "epoch", Value: f.Epoch}, {Key: "owner", Value: bson.D{{Key: "$ne", Value: ""}}},
+		ofTenant(f.Tenant), {Key: "_id", Value: key(f.Tenant, f.ConnectionID)}, {Key: "fence", Value: f.Fence}, {Key: "epoch", Value: f.Epoch}, {Key: "owner", Value: bson.D{{Key: "$ne", Value: ""}}},
 	}
 }
 
@@ -229,7 +229,7 @@ func (s *Store) SweepTombstones(ctx context.Context, before time.Time, limit int
 func (s *Store) DropFeed(ctx context.Context, t domain.Tenant, connectionID string, limit int) (int, error) {
 	fenced := false
 	err := s.write(ctx, func(ctx context.Context, _ bool) error {
-		res, err := s.db.Collection(feeds).UpdateOne(ctx, bson.D{{Key: "_id", Value: key(t, connectionID)}},
+		res, err := s.db.Collection(feeds).UpdateOne(ctx, byID(t, connectionID),
 			bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: int64(1)}}}, {Key: "$set", Value: bson.D{{Key: "owner", Value: ""}, {Key: "epoch", Value: rand.Text()}}}})
 		fenced = err == nil && res.MatchedCount > 0
 		return err
@@ -241,7 +241,7 @@ func (s *Store) DropFeed(ctx context.Context, t domain.Tenant, connectionID stri
 	if err != nil || n > 0 || !fenced {
 		return n, err
 	}
-	_, err = s.remove(ctx, feeds, bson.D{{Key: "_id", Value: key(t, connectionID)}})
+	_, err = s.remove(ctx, feeds, byID(t, connectionID))
 	return 0, err
 }
 

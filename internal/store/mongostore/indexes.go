@@ -19,7 +19,8 @@ type index struct {
 	ttl        int32  // seconds after the date that the document is removed; 0 for never
 }
 
-func descending(field string) bson.E { return bson.E{Key: field, Value: -1} }
+// newestFirst is the end of an index that serves listings of the newest first.
+var newestFirst = bson.E{Key: "id", Value: -1}
 
 // filled is the condition of partial indexes over texts that may be empty.
 func filled(name string) bson.D {
@@ -39,14 +40,14 @@ func indexes() []index {
 		{collection: oauthStates, keys: sorted("expiresAt")},
 		{collection: oauthStates, keys: sorted("removeAt"), ttl: 3600},
 		{collection: syncStates, keys: sorted("tenant", "connectionId", "stream", "containerId")},
-		{collection: auditLogs, keys: append(sorted("tenant"), descending("id"))},
-		{collection: auditLogs, keys: append(sorted("tenant", "action"), descending("id"))},
-		{collection: auditLogs, keys: append(sorted("tenant", "targetId"), descending("id"))},
+		{collection: auditLogs, keys: append(sorted("tenant"), newestFirst)},
+		{collection: auditLogs, keys: append(sorted("tenant", "action"), newestFirst)},
+		{collection: auditLogs, keys: append(sorted("tenant", "targetId"), newestFirst)},
 		{collection: jobs, keys: sorted("tenant", "idempotencyKey"), unique: true, where: filled("idempotencyKey")},
 		{collection: jobs, keys: sorted("status", "turn", "id")},
 		{collection: jobs, keys: sorted("status", "tenant", "turn")},
-		{collection: jobs, keys: append(sorted("tenant"), descending("id"))},
-		{collection: jobs, keys: append(sorted("tenant", "connectionId"), descending("id"))},
+		{collection: jobs, keys: append(sorted("tenant"), newestFirst)},
+		{collection: jobs, keys: append(sorted("tenant", "connectionId"), newestFirst)},
 		{collection: jobs, keys: sorted("finishedAt"), where: filled("finishedAt")},
 		{collection: records, keys: sorted("tenant", "connectionId", "change")},
 		{collection: records, keys: sorted("tenant", "connectionId", "kind", "containerId", "id")},

@@ -84,7 +84,7 @@ func (s *Store) CreateJob(ctx context.Context, j domain.Job) error {
 	if err != nil {
 		return err
 	}
-	return s.insert(ctx, jobs, key(j.Tenant, j.ID), d, connectors.Errorf(connectors.Conflict, "there is a job %.100q, or one of its idempotency key, already", j.ID))
+	return s.insert(ctx, jobs, byID(j.Tenant, j.ID), d, connectors.Errorf(connectors.Conflict, "there is a job %.100q, or one of its idempotency key, already", j.ID))
 }
 
 // nextTurn returns the place of a tenant's new job: after its own that wait, and not before the first that waits.
@@ -117,7 +117,7 @@ func due(now time.Time) bson.E {
 
 // Job implements [store.Jobs].
 func (s *Store) Job(ctx context.Context, t domain.Tenant, id string) (domain.Job, error) {
-	return jobOf(one[jobDoc](ctx, s, jobs, bson.D{{Key: "_id", Value: key(t, id)}}, missing("job", id)))
+	return jobOf(one[jobDoc](ctx, s, jobs, byID(t, id), missing("job", id)))
 }
 
 // JobOfKey implements [store.Jobs].
@@ -303,11 +303,11 @@ func (s *Store) held(ctx context.Context, h store.Hold, set bson.D) (domain.Job,
 	}...)
 	var d jobDoc
 	err := s.write(ctx, func(ctx context.Context, again bool) error {
-		filter := bson.D{{Key: "_id", Value: key(h.Tenant, h.ID)}, {Key: "fence", Value: h.Fence}, {Key: "status", Value: string(domain.JobRunning)}}
+		filter := bson.D{ofTenant(h.Tenant), {Key: "_id", Value: key(h.Tenant, h.ID)}, {Key: "fence", Value: h.Fence}, {Key: "status", Value: string(domain.JobRunning)}}
 		err := s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
 			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&d)
 		if isNone(err) && again {
-			err = s.db.Collection(jobs).FindOne(ctx, bson.D{{Key: "_id", Value: key(h.Tenant, h.ID)}, {Key: "attempt", Value: attempt}}).Decode(&d)
+			err = s.db.Collection(jobs).FindOne(ctx, bson.D{ofTenant(h.Tenant), {Key: "_id", Value: key(h.Tenant, h.ID)}, {Key: "attempt", Value: attempt}}).Decode(&d)
 		}
 		if isNone(err) {
 			return lost("job", h.ID)
@@ -380,11 +380,11 @@ func (s *Store) CancelJob(ctx context.Context, t domain.Tenant, id string, at ti
 	}
 	var d jobDoc
 	err := s.write(ctx, func(ctx context.Context, again bool) error {
-		filter := bson.D{{Key: "_id", Value: key(t, id)}, {Key: "status", Value: bson.D{{Key: "$in", Value: bson.A{string(domain.JobQueued), string(domain.JobRunning)}}}}}
+		filter := bson.D{ofTenant(t), {Key: "_id", Value: key(t, id)}, {Key: "status", Value: bson.D{{Key: "$in", Value: bson.A{string(domain.JobQueued), string(domain.JobRunning)}}}}}
 		err := s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
 			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&d)
 		if isNone(err) && again {
-			err = s.db.Collection(jobs).FindOne(ctx, bson.D{{Key: "_id", Value: key(t, id)}, {Key: "cancelRequested", Value: true}}).Decode(&d)
+			err = s.db.Collection(jobs).FindOne(ctx, bson.D{ofTenant(t), {Key: "_id", Value: key(t, id)}, {Key: "cancelRequested", Value: true}}).Decode(&d)
 		}
 		return err
 	})

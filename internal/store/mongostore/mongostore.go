@@ -88,7 +88,8 @@ func open(ctx context.Context, address connectors.Secret, db string, log *slog.L
 		s.puts[i].unsettled = map[string][]span{}
 	}
 	if err := s.prepare(ctx); err != nil {
-		_ = s.Close()
+		s.closed.Store(true)
+		_ = client.Disconnect(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return s, nil

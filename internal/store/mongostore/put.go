@@ -51,7 +51,7 @@ func (s *Store) current(ctx context.Context, f domain.Feed, rs []domain.Record) 
 	for _, r := range rs {
 		keys = append(keys, recordKey(f, r.Kind, r.ID))
 	}
-	list, err := many[recordDoc](ctx, s, records, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}},
+	list, err := many[recordDoc](ctx, s, records, append(ofFeed(f.Tenant, f.ConnectionID), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}),
 		options.Find().SetProjection(bson.D{{Key: "value", Value: 0}, {Key: "raw", Value: 0}}))
 	stored := make(map[string]recordDoc, len(list))
 	for _, d := range list {
@@ -95,14 +95,8 @@ func (p *put) add(r domain.Record, stored map[string]recordDoc) domain.Outcome {
 	is, known := stored[id]
 	again := known && p.isUnsettled(is.Change)
 	switch {
-	case r.Deleted && (!known || is.Deleted || r.ContainerID != "" && r.ContainerID != is.ContainerID):
-		if again {
-			p.renumber(is)
-		}
-		return domain.Unchanged
 	case r.Deleted:
-		p.changes = append(p.changes, change{id: id, set: tombstoneFields(r)})
-		return domain.Tombstone
+		return p.addTombstone(r, is, known, again)
 	case known && !is.Deleted && is.Hash == r.Hash && !again:
 		p.same = append(p.same, id)
 		p.seen = max(p.seen, r.Seen)
@@ -118,6 +112,17 @@ func (p *put) add(r domain.Record, stored map[string]recordDoc) domain.Outcome {
 		return domain.Unchanged
 	}
 	return domain.Updated
+}
+
+func (p *put) addTombstone(r domain.Record, is recordDoc, known, again bool) domain.Outcome {
+	if !known || is.Deleted || r.ContainerID != "" && r.ContainerID != is.ContainerID {
+		if again {
+			p.renumber(is)
+		}
+		return domain.Unchanged
+	}
+	p.changes = append(p.changes, change{id: recordKey(p.feed, r.Kind, r.ID), set: tombstoneFields(r)})
+	return domain.Tombstone
 }
 
 // renumber gives a record that is stored a new number.
@@ -182,7 +187,7 @@ func (p *put) stay(ctx context.Context) error {
 		raise = append(raise, bson.E{Key: "seen", Value: p.seen})
 	}
 	return p.store.write(ctx, func(ctx context.Context, _ bool) error {
-		_, err := p.store.db.Collection(records).UpdateMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: p.same}}}}, bson.D{{Key: "$max", Value: raise}})
+		_, err := p.store.db.Collection(records).UpdateMany(ctx, append(ofFeed(p.feed.Tenant, p.feed.ConnectionID), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: p.same}}}), bson.D{{Key: "$max", Value: raise}})
 		return err
 	})
 }
@@ -223,9 +228,9 @@ func (p *put) write(ctx context.Context, numbers span) error {
 		if seen := valueOf(c.set, "seen"); seen != nil {
 			update = append(update, bson.E{Key: "$max", Value: bson.D{{Key: "seen", Value: seen}}})
 		}
-		models[i] = mongo.NewUpdateOneModel().SetUpsert(len(c.insert) > 0).SetUpdate(update).SetFilter(bson.D{
-			{Key: "_id", Value: c.id}, {Key: "fence", Value: bson.D{{Key: "$lte", Value: p.feed.Fence}}}, {Key: "change", Value: bson.D{{Key: "$lte", Value: n}}},
-		})
+		models[i] = mongo.NewUpdateOneModel().SetUpsert(len(c.insert) > 0).SetUpdate(update).SetFilter(append(ofFeed(p.feed.Tenant, p.feed.ConnectionID),
+			bson.E{Key: "_id", Value: c.id}, bson.E{Key: "fence", Value: bson.D{{Key: "$lte", Value: p.feed.Fence}}}, bson.E{Key: "change", Value: bson.D{{Key: "$lte", Value: n}}},
+		))
 	}
 	return p.store.write(ctx, func(ctx context.Context, _ bool) error {
 		res, err := p.store.db.Collection(records).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))

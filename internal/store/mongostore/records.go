@@ -33,7 +33,7 @@ type recordDoc struct {
 	Raw          []byte `bson:"raw"`
 }
 
-func (d recordDoc) domain() (domain.Record, error) {
+func (d recordDoc) domain() (domain.Record, error) { //nolint:unparam // as mapped wants it of every document
 	return domain.Record{
 		Kind: domain.Kind(d.Kind), ID: d.ID, ContainerID: d.ContainerID, ItemID: d.ItemID, Change: d.Change, Deleted: d.Deleted, Reason: d.Reason,
 		SyncedAt: timeOf(d.SyncedAt), Hash: d.Hash, Seen: d.Seen, Value: jsonBytes(d.Value), Raw: jsonBytes(d.Raw),
@@ -125,7 +125,7 @@ func (s *Store) mark(ctx context.Context, f domain.Feed, kind domain.Kind, ids [
 	for _, id := range ids {
 		keys = append(keys, recordKey(f, kind, id))
 	}
-	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, {Key: "deleted", Value: false}}
+	filter := append(ofFeed(f.Tenant, f.ConnectionID), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, bson.E{Key: "deleted", Value: false})
 	err := s.write(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(records).UpdateMany(ctx, filter, bson.D{{Key: "$max", Value: bson.D{{Key: "seen", Value: seen}}}})
 		return err

@@ -39,7 +39,7 @@ func (s *Store) CreateOAuthState(ctx context.Context, st domain.OAuthState) erro
 		{Key: "removeAt", Value: bson.NewDateTimeFromTime(later(st.ExpiresAt, time.Now()))},
 	}...)
 	taken := connectors.Errorf(connectors.Conflict, "there is an OAuth state of that id already")
-	err := s.insert(ctx, oauthStates, st.ID, d, taken)
+	err := s.insert(ctx, oauthStates, bson.D{{Key: "_id", Value: st.ID}}, d, taken)
 	if connectors.CodeOf(err) != connectors.Conflict {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *Store) CreateOAuthState(ctx context.Context, st domain.OAuthState) erro
 	if rerr != nil || !gone {
 		return cmp.Or(rerr, err)
 	}
-	return s.insert(ctx, oauthStates, st.ID, d, taken)
+	return s.insert(ctx, oauthStates, bson.D{{Key: "_id", Value: st.ID}}, d, taken)
 }
 
 // later returns the later of two times. An expiry that has passed, or a clock that is wrong, removes nothing early: the
@@ -71,7 +71,7 @@ func (s *Store) OAuthState(ctx context.Context, id string) (domain.OAuthState, e
 	if err != nil {
 		return domain.OAuthState{}, err
 	}
-	return domain.OAuthState{Meta: d.Head.domain(), ID: d.ID, KeyID: d.KeyID, Sealed: d.Sealed, ExpiresAt: timeOf(d.ExpiresAt)}, nil
+	return domain.OAuthState{Meta: d.domain(), ID: d.ID, KeyID: d.KeyID, Sealed: d.Sealed, ExpiresAt: timeOf(d.ExpiresAt)}, nil
 }
 
 // TakeOAuthState implements [store.OAuthStates]. The state is marked as taken before it is removed: a removal whose
@@ -132,13 +132,13 @@ func (d syncStateDoc) domain() (domain.SyncState, error) {
 	}, nil
 }
 
-func syncStateKey(t domain.Tenant, connectionID, stream, containerID string) string {
-	return key(t, connectionID, stream, containerID)
+func syncStateAt(t domain.Tenant, connectionID, stream, containerID string) bson.D {
+	return byID(t, connectionID, stream, containerID)
 }
 
 // SyncState implements [store.SyncStates].
 func (s *Store) SyncState(ctx context.Context, t domain.Tenant, connectionID, stream, containerID string) (domain.SyncState, error) {
-	d, err := one[syncStateDoc](ctx, s, syncStates, bson.D{{Key: "_id", Value: syncStateKey(t, connectionID, stream, containerID)}}, missing("sync state of", connectionID))
+	d, err := one[syncStateDoc](ctx, s, syncStates, syncStateAt(t, connectionID, stream, containerID), missing("sync state of", connectionID))
 	if err != nil {
 		return domain.SyncState{}, err
 	}
@@ -151,7 +151,7 @@ func (s *Store) PutSyncState(ctx context.Context, st domain.SyncState) (int64, e
 		return 0, err
 	}
 	set := bson.D{{Key: "cursor", Value: st.Cursor}, {Key: "generation", Value: st.Generation}}
-	id := syncStateKey(st.Tenant, st.ConnectionID, st.Stream, st.ContainerID)
+	id := syncStateAt(st.Tenant, st.ConnectionID, st.Stream, st.ContainerID)
 	if st.Revision > 0 {
 		return s.update(ctx, syncStates, "sync state of", st.ConnectionID, id, st.Revision, append(set, bson.E{Key: "updatedAt", Value: textOf(st.UpdatedAt)}), nil)
 	}
@@ -187,11 +187,11 @@ type settingDoc struct {
 
 // ConnectorSetting implements [store.Settings].
 func (s *Store) ConnectorSetting(ctx context.Context, t domain.Tenant, connectorID string) (domain.ConnectorSetting, error) {
-	d, err := one[settingDoc](ctx, s, settings, bson.D{{Key: "_id", Value: key(t, connectorID)}}, missing("setting of", connectorID))
+	d, err := one[settingDoc](ctx, s, settings, byID(t, connectorID), missing("setting of", connectorID))
 	if err != nil {
 		return domain.ConnectorSetting{}, err
 	}
-	return domain.ConnectorSetting{Meta: d.Head.domain(), ConnectorID: d.ConnectorID, ExtraDetails: d.ExtraDetails}, nil
+	return domain.ConnectorSetting{Meta: d.domain(), ConnectorID: d.ConnectorID, ExtraDetails: d.ExtraDetails}, nil
 }
 
 // PutConnectorSetting implements [store.Settings].
@@ -201,8 +201,8 @@ func (s *Store) PutConnectorSetting(ctx context.Context, c domain.ConnectorSetti
 	}
 	set := bson.D{{Key: "extraDetails", Value: c.ExtraDetails}}
 	if c.Revision > 0 {
-		return s.update(ctx, settings, "setting of", c.ConnectorID, key(c.Tenant, c.ConnectorID), c.Revision, append(set, bson.E{Key: "updatedAt", Value: textOf(c.UpdatedAt)}), nil)
+		return s.update(ctx, settings, "setting of", c.ConnectorID, byID(c.Tenant, c.ConnectorID), c.Revision, append(set, bson.E{Key: "updatedAt", Value: textOf(c.UpdatedAt)}), nil)
 	}
 	d := append(set, append(created(c.Meta), bson.E{Key: "connectorId", Value: c.ConnectorID})...)
-	return s.first(ctx, settings, key(c.Tenant, c.ConnectorID), d, stale("setting of", c.ConnectorID))
+	return s.first(ctx, settings, byID(c.Tenant, c.ConnectorID), d, stale("setting of", c.ConnectorID))
 }

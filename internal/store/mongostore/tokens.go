@@ -63,7 +63,7 @@ func (s *Store) CreateToken(ctx context.Context, t domain.Token) error {
 		return err
 	}
 	d = append(without(d, "updatedAt"), append(created(t.Meta), bson.E{Key: "id", Value: t.ID})...)
-	return s.insert(ctx, tokens, key(t.Tenant, t.ID), d, tokenTaken(t))
+	return s.insert(ctx, tokens, byID(t.Tenant, t.ID), d, tokenTaken(t))
 }
 
 func tokenOf(d tokenDoc, err error) (domain.Token, error) {
@@ -75,7 +75,7 @@ func tokenOf(d tokenDoc, err error) (domain.Token, error) {
 
 // Token implements [store.Tokens].
 func (s *Store) Token(ctx context.Context, t domain.Tenant, id string) (domain.Token, error) {
-	return tokenOf(one[tokenDoc](ctx, s, tokens, bson.D{{Key: "_id", Value: key(t, id)}}, missing("token", id)))
+	return tokenOf(one[tokenDoc](ctx, s, tokens, byID(t, id), missing("token", id)))
 }
 
 // TokenOfGrant implements [store.Tokens].
@@ -93,12 +93,12 @@ func (s *Store) UpdateToken(ctx context.Context, t domain.Token) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	return s.update(ctx, tokens, "token", t.ID, key(t.Tenant, t.ID), t.Revision, d, tokenTaken(t))
+	return s.update(ctx, tokens, "token", t.ID, byID(t.Tenant, t.ID), t.Revision, d, tokenTaken(t))
 }
 
 // DeleteToken implements [store.Tokens].
 func (s *Store) DeleteToken(ctx context.Context, t domain.Tenant, id string) error {
-	removed, err := s.remove(ctx, tokens, bson.D{{Key: "_id", Value: key(t, id)}})
+	removed, err := s.remove(ctx, tokens, byID(t, id))
 	if err == nil && !removed {
 		return missing("token", id)
 	}

@@ -126,6 +126,15 @@ func key(t domain.Tenant, parts ...string) string {
 	return id
 }
 
+// ofTenant is the condition that a document is a tenant's. It stands in every filter that may: sharded collections are
+// sharded by it, and without it each shard would be asked.
+func ofTenant(t domain.Tenant) bson.E { return bson.E{Key: "tenant", Value: string(t)} }
+
+// byID is the place of a tenant's document.
+func byID(t domain.Tenant, parts ...string) bson.D {
+	return bson.D{ofTenant(t), {Key: "_id", Value: key(t, parts...)}}
+}
+
 // sorted is an ascending order.
 func sorted(fields ...string) bson.D {
 	var d bson.D
