@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 //   - `sameid FILE` holds the id in a file against that in the last output.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"), RequireExplicitExec: true,
+		Dir: filepath.Join("testdata", "script"), RequireExplicitExec: true, Condition: condition,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Vars = append(env.Vars, "HOME="+home, "XDG_CONFIG_HOME="+home+"/c", "XDG_DATA_HOME="+home+"/d", "APPDATA="+home, "LOCALAPPDATA="+home,
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward, "lock": lockFile, "jobid": jobID, "untiljob": untilJob,
+			"sandbox": startSandbox, "code": wantCode, "freeport": freePort, "reachable": reachable, "listen": listenOn, "oauthport": oauthPort, "sameid": sameID, "later": putForward, "lock": lockFile, "jobid": jobID, "untiljob": untilJob, "mongodb": useMongo,
 		},
 	})
 }

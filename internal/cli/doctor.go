@@ -87,13 +87,11 @@ func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 	cfg := c.app.Config
 	found := []finding{ok("version", Version()), settingsFinding(cfg), c.configFinding(cfg), keyFinding(cfg), dataFinding(cfg)}
 	found = append(found, examineApps(s, cfg)...)
-	if _, err := os.Stat(cfg.Database()); errors.Is(err, fs.ErrNotExist) && cfg.DataDir != "" {
-		return append(found, ok("store", "none yet: "+cfg.Database()+" is made on first use"))
+	stored, there := storeFinding(ctx, s, cfg)
+	found = append(found, stored)
+	if !there {
+		return found
 	}
-	if err := s.Ready(ctx); err != nil {
-		return append(found, failed("store", err))
-	}
-	found = append(found, ok("store", cfg.Database()+" opens and answers"))
 	if err := s.CheckKeys(ctx); err != nil {
 		return append(found, failed("keys", err))
 	}
@@ -101,6 +99,22 @@ func (c *commandLine) examine(ctx context.Context, probe, fix bool) []finding {
 	found = append(found, examineTokens(ctx, s, t, fix)...)
 	found = append(found, c.examineBudgets(ctx, s)...)
 	return append(found, examineConnections(ctx, s, t, probe)...)
+}
+
+// storeFinding tells where the state is kept, and whether there is a store that answers.
+func storeFinding(ctx context.Context, s *service.Service, cfg *config.Config) (finding, bool) {
+	const check = "store"
+	where := "MongoDB, database " + cfg.MongoDB + ","
+	if cfg.MongoURL.IsZero() {
+		where = cfg.Database()
+		if _, err := os.Stat(where); errors.Is(err, fs.ErrNotExist) && cfg.DataDir != "" {
+			return ok(check, "none yet: "+where+" is made on first use"), false
+		}
+	}
+	if err := s.Ready(ctx); err != nil {
+		return failed(check, err), false
+	}
+	return ok(check, where+" opens and answers"), true
 }
 
 func settingsFinding(cfg *config.Config) finding {
@@ -146,6 +160,9 @@ func keyFinding(cfg *config.Config) finding {
 		}
 		return ok(check, "from the "+cfg.Sources["ENCRYPTION_KEY"])
 	}
+	if !cfg.MongoURL.IsZero() {
+		return failed(check, usage("with MONGODB_URL an ENCRYPTION_KEY is needed, the same for every process on that database: make one with `ucf keygen`"))
+	}
 	info, err := os.Stat(cfg.KeyFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -163,6 +180,9 @@ const lowSpace = 100 << 20
 
 func dataFinding(cfg *config.Config) finding {
 	const check = "data folder"
+	if !cfg.MongoURL.IsZero() {
+		return ok(check, "not used: MongoDB carries the state")
+	}
 	if cfg.DataDir == "" {
 		return failed(check, usage("there is no home folder to keep data in: set UCF_DATA_DIR"))
 	}
