@@ -21,6 +21,7 @@ quickstart: build ## Connect, probe, list and read a system, for real
 test: ## Run the tests; those that need a server say which variable is missing
 	@$(GO) test $(TESTFLAGS) ./...
 	@test -n "$$UCF_TEST_POSTGRES_URL" || echo "note: tests against a real PostgreSQL ran only where UCF_TEST_POSTGRES_URL is set"
+	@test -n "$$UCF_TEST_MONGODB_URL" || echo "note: tests against a real MongoDB ran only where UCF_TEST_MONGODB_URL and UCF_TEST_MONGODB_SCRAM_URL are set"
 	@test -n "$$UCF_TEST_CLIENTS" || echo "note: jira.js, confluence.js and jsforce ran only where UCF_TEST_CLIENTS is set; make clients runs them"
 
 race: ## Run the tests with the race detector (needs a C compiler)
