@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/store"
@@ -62,7 +64,7 @@ func wantAway(t *testing.T, what string, err error, took, limit time.Duration) {
 func wantNoSecret(t *testing.T, what string, err error) {
 	t.Helper()
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		if text := fmt.Sprintf("%v %+v %#v", e, e, e.Error()); strings.Contains(text, "Test_pass_1") || strings.Contains(text, "s3cret") {
+		if text := fmt.Sprintf("%v %+v", e, e); strings.Contains(text, "Test_pass_1") || strings.Contains(text, "s3cret") || strings.Contains(text, "%zq") {
 			t.Errorf("%s: the password is in %s", what, text)
 		}
 	}
@@ -84,7 +86,8 @@ func TestAwayAndBack(t *testing.T) {
 			for name, call := range calls() {
 				wg.Go(func() {
 					began := time.Now()
-					wantAway(t, name+" while the server is away", call(t.Context(), s), time.Since(began), 3*time.Second)
+					err := call(t.Context(), s)
+					wantAway(t, name+" while the server is away", err, time.Since(began), 3*time.Second)
 				})
 				wg.Go(func() {
 					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -147,6 +150,54 @@ func TestCancelledOnTheWay(t *testing.T) {
 	}
 }
 
+// TestLateAnswer has the server live, and never answer one call.
+func TestLateAnswer(t *testing.T) {
+	p, s, _ := pair(t, brisk())
+	for name, call := range map[string]struct {
+		command string
+		run     func(ctx context.Context, s *Store) error
+	}{
+		"read":  {"find", calls()["read"]},
+		"write": {"insert", calls()["create"]},
+	} {
+		p.next(fault{call.command, answerLate, nil})
+		began := time.Now()
+		err := call.run(t.Context(), s)
+		wantAway(t, "a "+name+" that is not answered", err, time.Since(began), 3*time.Second)
+		p.wantMet(t, 1)
+		p.heal()
+	}
+	must(t, s.Ping(t.Context()))
+}
+
+// clearedPool is what the driver answers those who wait for a connection when that of another failed.
+type clearedPool struct{}
+
+func (clearedPool) Error() string   { return "the pool was cleared" }
+func (clearedPool) Retryable() bool { return true }
+
+func TestCodes(t *testing.T) {
+	s := &Store{db: &mongo.Database{}}
+	code := func(n int32, labels ...string) error { return mongo.CommandError{Code: n, Labels: labels} }
+	for _, c := range []struct {
+		name string
+		err  error
+		want connectors.Code
+	}{
+		{"a cleared pool", fmt.Errorf("wrapped: %w", clearedPool{}), connectors.Unavailable},
+		{"the network", code(0, "NetworkError"), connectors.Unavailable},
+		{"not the primary any more", code(10107), connectors.Unavailable},
+		{"a majority that is away", code(64), connectors.Unavailable},
+		{"writes that met", code(112), connectors.Unavailable},
+		{"a user who may not", code(13), connectors.Unavailable},
+		{"an update that grows too large", mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 17419}}}, connectors.PayloadTooLarge},
+		{"what the driver finds too large", driver.ErrDocumentTooLarge, connectors.PayloadTooLarge},
+		{"what nobody knows", code(1), connectors.Internal},
+	} {
+		wantCode(t, c.name, s.coded(t.Context(), c.err), c.want)
+	}
+}
+
 func TestRefusedAddresses(t *testing.T) {
 	u, err := url.Parse(server(t).Reveal())
 	must(t, err)
@@ -157,6 +208,7 @@ func TestRefusedAddresses(t *testing.T) {
 	}{
 		{"no address", "mongodb://user:s3cret@", "db", connectors.InvalidRequest},
 		{"a password that is not encoded", "mongodb://user:s3cret/@" + host, "db", connectors.InvalidRequest},
+		{"a password with an escape that is none", "mongodb://user:s3cret%zq@" + host, "db", connectors.InvalidRequest},
 		{"an unknown option's value", "mongodb://user:s3cret@" + host + "/?authMechanism=NONSENSE", "db", connectors.InvalidRequest},
 		{"another scheme", "postgres://user:s3cret@" + host, "db", connectors.InvalidRequest},
 		{"a certificate that is not there", "mongodb://user:s3cret@" + host + "/?tls=true&tlsCAFile=/nowhere/ca.pem", "db", connectors.InvalidRequest},

@@ -21,7 +21,7 @@ type loss int
 const (
 	answerLost  loss = iota // the server applies it, and its answer is not delivered
 	requestLost             // it never reaches the server
-	answerLate              // its answer is held back until the proxy is healed
+	answerLate              // its answer, and no other, is held back until the proxy is healed
 )
 
 // proxy stands between the driver and the server, and fails as networks do.
@@ -34,6 +34,7 @@ type proxy struct {
 	cut    bool
 	conns  map[net.Conn]bool
 	healed chan struct{} // closed while nothing is held back
+	late   chan struct{} // the same for single answers
 	faults []fault       // the next ones, first first
 	met    int
 	wg     sync.WaitGroup
@@ -57,7 +58,7 @@ func through(t testing.TB) (*proxy, connectors.Secret) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{t: t, ln: ln, target: u.Host, conns: map[net.Conn]bool{}, healed: closedChannel()}
+	p := &proxy{t: t, ln: ln, target: u.Host, conns: map[net.Conn]bool{}, healed: closedChannel(), late: make(chan struct{})}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
 		ln.Close()
@@ -118,8 +119,11 @@ func (p *proxy) serve(client, upstream net.Conn) {
 				if f.then != nil {
 					f.then()
 				}
-				if f.loss == answerLost {
+				switch f.loss {
+				case answerLost:
 					return
+				case answerLate:
+					<-p.lateUntil()
 				}
 			default:
 			}
@@ -144,9 +148,6 @@ func (p *proxy) serve(client, upstream net.Conn) {
 					f.then()
 				}
 				return
-			}
-			if f.loss == answerLate {
-				p.stall()
 			}
 			met <- f
 		}
@@ -241,10 +242,18 @@ func (p *proxy) stall() {
 	}
 }
 
+func (p *proxy) lateUntil() chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.late
+}
+
 func (p *proxy) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false
+	close(p.late)
+	p.late = make(chan struct{})
 	select {
 	case <-p.healed:
 	default:

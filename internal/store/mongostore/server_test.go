@@ -13,6 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
@@ -55,6 +56,12 @@ func TestConcerns(t *testing.T) {
 	tune.monitor, commands = recorded(append(writes, reads...)...)
 	db := databaseOf(t.TempDir())
 	t.Cleanup(func() { drop(t, db) })
+	// To a single server the driver sends another mode than it was told.
+	o, err := clientOptions(connectors.NewSecret(u.String()), db, tune)
+	must(t, err)
+	if o.ReadPreference.Mode() != readpref.PrimaryMode || *o.MaxPoolSize != maxConnections {
+		t.Errorf("reads are of the %s, with %d connections", o.ReadPreference, *o.MaxPoolSize)
+	}
 	s, err := open(t.Context(), connectors.NewSecret(u.String()), db, nil, tune)
 	must(t, err)
 	defer s.Close()
