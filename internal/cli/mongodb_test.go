@@ -33,7 +33,7 @@ func useMongo(ts *testscript.TestScript, _ bool, _ []string) {
 		defer cancel()
 		client, err := mongo.Connect(options.Client().ApplyURI(url))
 		ts.Check(err)
-		defer client.Disconnect(ctx) //nolint:errcheck // the database is dropped
+		defer client.Disconnect(ctx)
 		ts.Check(client.Database(db).Drop(ctx))
 	})
 }
