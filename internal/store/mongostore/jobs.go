@@ -295,6 +295,11 @@ func (s *Store) fullTenants(ctx context.Context, limit int) (bson.A, error) {
 	return full, nil
 }
 
+// not is the condition that a field has another value. With the id of an attempt, a repetition does not apply twice.
+func not(name, value string) bson.E {
+	return bson.E{Key: name, Value: bson.D{{Key: "$ne", Value: value}}}
+}
+
 // held changes a job that the caller holds, and returns it.
 func (s *Store) held(ctx context.Context, h store.Hold, set bson.D) (domain.Job, error) {
 	attempt := rand.Text()
@@ -303,7 +308,7 @@ func (s *Store) held(ctx context.Context, h store.Hold, set bson.D) (domain.Job,
 	}...)
 	var d jobDoc
 	err := s.write(ctx, func(ctx context.Context, again bool) error {
-		filter := bson.D{ofTenant(h.Tenant), {Key: "_id", Value: key(h.Tenant, h.ID)}, {Key: "fence", Value: h.Fence}, {Key: "status", Value: string(domain.JobRunning)}}
+		filter := append(byID(h.Tenant, h.ID), bson.E{Key: "fence", Value: h.Fence}, bson.E{Key: "status", Value: string(domain.JobRunning)}, not("attempt", attempt))
 		err := s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
 			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&d)
 		if isNone(err) && again {
@@ -365,6 +370,7 @@ func (s *Store) EndJob(ctx context.Context, h store.Hold, j domain.Job) error {
 
 // CancelJob implements [store.Jobs].
 func (s *Store) CancelJob(ctx context.Context, t domain.Tenant, id string, at time.Time) (domain.Job, error) {
+	attempt := rand.Text()
 	over := bson.D{{Key: "$or", Value: bson.A{
 		bson.D{{Key: "$eq", Value: bson.A{"$status", string(domain.JobQueued)}}},
 		bson.D{{Key: "$and", Value: bson.A{bson.D{{Key: "$ne", Value: bson.A{bson.D{{Key: "$type", Value: "$leaseUntil"}}, "missing"}}}, dead}}},
@@ -374,13 +380,15 @@ func (s *Store) CancelJob(ctx context.Context, t domain.Tenant, id string, at ti
 		{Key: "revision", Value: plus("$revision", int64(1))},
 		{Key: "updatedAt", Value: textOf(at)},
 		{Key: "cancelRequested", Value: true},
+		{Key: "cancelAttempt", Value: attempt}, // apart from the holder's, who must find its own
 		{Key: "finishedAt", Value: choose(textOf(at), "$finishedAt")},
 		{Key: "owner", Value: choose("", "$owner")},
 		{Key: "status", Value: choose(string(domain.JobCanceled), "$status")},
 	}
 	var d jobDoc
 	err := s.write(ctx, func(ctx context.Context, again bool) error {
-		filter := bson.D{ofTenant(t), {Key: "_id", Value: key(t, id)}, {Key: "status", Value: bson.D{{Key: "$in", Value: bson.A{string(domain.JobQueued), string(domain.JobRunning)}}}}}
+		waiting := bson.D{{Key: "$in", Value: bson.A{string(domain.JobQueued), string(domain.JobRunning)}}}
+		filter := append(byID(t, id), bson.E{Key: "status", Value: waiting}, not("cancelAttempt", attempt))
 		err := s.db.Collection(jobs).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
 			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&d)
 		if isNone(err) && again {
