@@ -46,11 +46,9 @@ func (u *userSQL) note(before, word string, depth int) {
 		u.sort(word)
 	}
 	u.picks = u.picks || picks(before, word)
+	// The whole of it in parentheses may have one inside.
+	u.ordered = u.ordered || word == "(" && before == "" || word == "BY" && depth == 0 && before == "ORDER"
 	switch word {
-	case "(":
-		u.ordered = u.ordered || before == "" // the whole of it in parentheses
-	case "BY":
-		u.ordered = u.ordered || depth == 0 && before == "ORDER"
 	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
 		u.nullKey = true
 	}
