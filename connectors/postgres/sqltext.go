@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -48,10 +49,7 @@ func (u *userSQL) note(before, word string, depth int) {
 	u.picks = u.picks || picks(before, word)
 	// The whole of it in parentheses may have one inside.
 	u.ordered = u.ordered || word == "(" && before == "" || word == "BY" && depth == 0 && before == "ORDER"
-	switch word {
-	case "LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING":
-		u.nullKey = true
-	}
+	u.nullKey = u.nullKey || slices.Contains([]string{"LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING"}, word)
 }
 
 // picks reports whether a word leaves rows out by how many there are.
