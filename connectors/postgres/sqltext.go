@@ -47,9 +47,13 @@ func (u *userSQL) note(before, word string, depth int) {
 		u.sort(word)
 	}
 	u.picks = u.picks || picks(before, word)
-	// The whole of it in parentheses may have one inside.
-	u.ordered = u.ordered || word == "(" && before == "" || word == "BY" && depth == 0 && before == "ORDER"
+	u.ordered = u.ordered || orders(before, word, depth)
 	u.nullKey = u.nullKey || slices.Contains([]string{"LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "GROUPING"}, word)
+}
+
+// orders reports whether a word begins an ORDER BY of the whole; one in parentheses may have one inside.
+func orders(before, word string, depth int) bool {
+	return word == "(" && before == "" || word == "BY" && depth == 0 && before == "ORDER"
 }
 
 // picks reports whether a word leaves rows out by how many there are.
