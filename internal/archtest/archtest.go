@@ -31,7 +31,7 @@ var rules = []rule{
 	{"internal/config", nil},
 	{"internal/sandbox", nil},
 	{"internal/archtest", nil},
-	{"internal/bench", nil},
+	{"internal/bench", []string{"internal/store/...", "internal/domain"}},
 	{"connectors/all", []string{"connectors/..."}},
 	{"connectors/connectortest", nil},
 	{"connectors/internal/...", []string{"connectors/internal/..."}},

@@ -33,15 +33,19 @@ func main() {
 	b := bench{ctx: ctx}
 	out := flag.String("out", "docs/benchmarks.md", "file that the table is written to; empty for none")
 	fetch := flag.String("fetch", "", "be the baseline: fetch all issues from this address and exit")
+	puts := flag.String("puts", "", "be the baseline: put the records of this file into a store and exit")
 	flag.StringVar(&b.ucf, "ucf", "bin/ucf", "the binary to measure")
 	flag.IntVar(&b.rounds, "rounds", 11, "rounds of each pair")
 	flag.IntVar(&b.scale, "scale", 50, "scale of pgbench, 100,000 rows each")
 	flag.IntVar(&b.issues, "issues", 100_000, "issues in the sandbox")
 	flag.Parse()
 	var err error
-	if *fetch != "" {
+	switch {
+	case *fetch != "":
 		err = fetchAll(ctx, *fetch)
-	} else {
+	case *puts != "":
+		err = putAll(ctx, *puts)
+	default:
 		err = b.run(*out)
 	}
 	if err != nil {
@@ -61,7 +65,7 @@ func (b *bench) run(out string) error {
 	if b.ucf, err = filepath.Abs(b.ucf); err != nil {
 		return err
 	}
-	for _, part := range []func() error{b.start, b.jira, b.postgres} {
+	for _, part := range []func() error{b.start, b.jira, b.sync, b.postgres} {
 		if err := part(); err != nil {
 			return err
 		}
