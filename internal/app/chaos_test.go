@@ -228,8 +228,10 @@ func (c *chaosRound) under(ctx context.Context, t *testing.T, running []atomic.P
 // people edit, comment on, delete and archive issues until ctx ends.
 func (c *chaosRound) people(ctx context.Context) {
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	for n := 0; pause(ctx, 5*time.Millisecond); n++ {
-		id := strconv.Itoa(10000 + r.IntN(chaosNumber("UCF_CHAOS_ITEMS", 3000)))
+	items := chaosNumber("UCF_CHAOS_ITEMS", 3000)
+	// However long a round takes, what is deleted stays below the part that an operator is asked about.
+	for c.edits.Load() < int64(items/5) && pause(ctx, 5*time.Millisecond) {
+		id := strconv.Itoa(10000 + r.IntN(items))
 		what := []string{"issue edit", "issue edit", "issue comment", "issue comment", "issue delete", "issue archive", "issue unarchive"}[r.IntN(7)]
 		if _, err := c.Change(0, what, id, map[bool]string{true: "said", false: ""}[what == "issue comment"]); err == nil {
 			c.edits.Add(1)

@@ -66,7 +66,7 @@ func (c *commandLine) root() *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.begin(cmd) }
 	root.AddCommand(
 		c.connectorsCmd(), c.connectCmd(), c.connectionsCmd(), c.containersCmd(), c.itemsCmd(), c.commentsCmd(),
-		c.tokensCmd(), c.syncCmd(), c.jobsCmd(), c.syncStateCmd(), c.auditCmd(), c.serveCmd(), c.sandboxCmd(), c.openAPICmd(), c.doctorCmd(),
+		c.tokensCmd(), c.syncCmd(), c.jobsCmd(), c.syncStateCmd(), c.auditCmd(), c.storeCmd(), c.serveCmd(), c.sandboxCmd(), c.openAPICmd(), c.doctorCmd(),
 		c.completionCmd(root), c.keygenCmd(), c.versionCmd(),
 	)
 	root.AddCommand(laterCmds()...)

@@ -251,8 +251,9 @@ func (p *play) check() {
 func (p *play) books() {
 	last := map[string]spending{}
 	for _, s := range p.p.seen() {
-		if o := s.overlap; o != nil && !p.disturbed[o.process] && !p.disturbed[s.process] {
-			p.violated("%s and %s spent %s at once", o.process, s.process, s.token)
+		// A call that was given up at this very instant is over, whether or not the provider has noticed.
+		if o := s.overlap; o != nil && s.at.Sub(o.at) < 5*time.Second && !p.disturbed[o.process] && !p.disturbed[s.process] {
+			p.violated("%s and %s spent %s at once, %s apart", o.process, s.process, s.token, s.at.Sub(o.at))
 		}
 		if o := last[s.token]; o.told && !p.disturbed[o.process] {
 			p.violated("%s spent %s again, which %s had been answered for", s.process, s.token, o.process)
