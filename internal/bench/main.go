@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ type bench struct {
 	rounds int
 	scale  int // of pgbench: 100,000 rows each
 	issues int
+	only   string // the parts that are measured, all if empty
 	rows   []row
 }
 
@@ -38,6 +40,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 11, "rounds of each pair")
 	flag.IntVar(&b.scale, "scale", 50, "scale of pgbench, 100,000 rows each")
 	flag.IntVar(&b.issues, "issues", 100_000, "issues in the sandbox")
+	flag.StringVar(&b.only, "only", "", "measure these parts alone, separated by commas: start, claims, connections, jira, sync, postgres")
 	flag.Parse()
 	var err error
 	switch {
@@ -65,8 +68,16 @@ func (b *bench) run(out string) error {
 	if b.ucf, err = filepath.Abs(b.ucf); err != nil {
 		return err
 	}
-	for _, part := range []func() error{b.start, b.jira, b.sync, b.postgres} {
-		if err := part(); err != nil {
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"start", b.start}, {"claims", b.claims}, {"connections", b.connections}, {"jira", b.jira}, {"sync", b.sync}, {"postgres", b.postgres},
+	} {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), part.name) {
+			continue
+		}
+		if err := part.run(); err != nil {
 			return err
 		}
 	}
