@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -127,10 +129,15 @@ func wantCode(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer ln.Close()
-	ts.Setenv(args[0], ln.Addr().String())
+	// Not one that the system gives away by itself: whoever asks it for any port meanwhile would get this one.
+	for {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(10_000)))
+		if err == nil {
+			ts.Setenv(args[0], ln.Addr().String())
+			ts.Check(ln.Close())
+			return
+		}
+	}
 }
 
 func listenOn(ts *testscript.TestScript, _ bool, args []string) {
