@@ -15,6 +15,7 @@ type serverInfo struct {
 	Version        string `json:"version"`
 	DeploymentType string `json:"deploymentType"`
 	ServerTitle    string `json:"serverTitle"`
+	ServerTime     string `json:"serverTime"`
 }
 
 // user is an account; nil pointers of it stand for nobody. Server and Data Center know it by key and name.

@@ -52,8 +52,8 @@ func stagesOf(o sobject) []stage {
 }
 
 // ListCommented returns the ids of an object's records with comments that are new or changed, by the time of their
-// change. A comment does not change its record. Those of kinds that the account may not read are left out, as a listing
-// of the comments of a record names them.
+// change, as long as deleted ones are in the recycle bin. A comment does not change its record. A kind of comments that the account may not read, or not over all
+// records, is named in Page.Incomplete. A page may be empty and not the last.
 func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery) (connectors.Page[string], error) {
 	var page connectors.Page[string]
 	at, err := parseMark(q.Cursor)
@@ -64,13 +64,18 @@ func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery)
 	if err != nil {
 		return page, err
 	}
-	i := slices.IndexFunc(list, func(o sobject) bool { return o.Name == q.ContainerID })
+	i := slices.IndexFunc(list, func(o sobject) bool { return o.Name == q.ContainerID && o.isListed() })
 	if i < 0 {
-		return page, connectors.Errorf(connectors.NotFound, "Salesforce has no object %.80q", q.ContainerID)
+		return page, noObject(nil, q.ContainerID)
 	}
 	stages := stagesOf(list[i])
-	from := max(slices.IndexFunc(stages, func(s stage) bool { return s.object == at.Stage }), 0)
-	for _, s := range stages[min(from, len(stages)):] {
+	from := slices.IndexFunc(stages, func(s stage) bool { return s.object == at.Stage })
+	if q.Cursor == "" {
+		from = 0
+	} else if from < 0 {
+		return page, foreignCursor(nil)
+	}
+	for _, s := range stages[from:] {
 		at.Stage = s.object
 		more, err := d.commentedStage(ctx, list, q, s, &at, &page)
 		if err != nil {
@@ -85,19 +90,24 @@ func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery)
 	return page, nil
 }
 
-// commentedStage adds the records with changed comments of one kind, a page of comments at a time.
+// commentedStage adds the records with changed comments of one kind, a page of comments at a time. A kind that cannot be
+// read from its beginning on is a gap; one that can no longer be read is an error.
 func (d *Driver) commentedStage(
 	ctx context.Context, list objects, q connectors.ChangedIDQuery, s stage, at *mark, page *connectors.Page[string],
 ) (more bool, err error) {
 	var rows []row
 	err = d.withObject(ctx, s.object, func(o object) error {
 		by := o.orderField(changeFields...)
-		if by == "" {
+		switch {
+		case by == "":
 			return connectors.Errorf(connectors.Unsupported, "Salesforce does not tell when a %s changed", s.object)
+		case at.ID != "" && at.By != by:
+			return foreignCursor(nil)
 		}
-		k := keyset{object: o.Name, columns: "Id, " + s.parent + ", " + by, by: by, limit: connectors.MaxLimit}
+		// A deleted comment changed by that, and is in the recycle bin.
+		k := keyset{object: o.Name, resource: deleted, columns: "Id, " + s.parent + ", " + by, by: by, limit: connectors.MaxLimit}
 		if !q.After.IsZero() {
-			k.where = []string{by + " >= " + literal(q.After.UTC())}
+			k.where = []string{since(by, q.After)}
 		}
 		next := *at
 		var err error
@@ -106,15 +116,22 @@ func (d *Driver) commentedStage(
 		}
 		return err
 	})
-	if err != nil && at.ID == "" && isForbidden(err) {
+	switch {
+	case err != nil && at.ID == "" && isForbidden(err):
+		page.Incomplete = append(page.Incomplete, connectors.Gap{
+			ContainerID: q.ContainerID, Code: connectors.CodeOf(err),
+			Reason: "new " + s.object + " of records that did not change cannot be found: " + connectors.AsError(err).Message,
+		})
 		return false, nil
+	case err != nil:
+		return false, err
 	}
 	for _, r := range rows {
 		if id, ok := longID(r.text(s.parent)); ok && list.isOf(id, q.ContainerID) && !slices.Contains(page.Items, id) {
 			page.Items = append(page.Items, id)
 		}
 	}
-	return more, err
+	return more, nil
 }
 
 // isOf reports whether an id is one of an object's.

@@ -175,6 +175,9 @@ func (c *container) commented(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		for _, g := range page.Incomplete {
+			c.lost(g.Code, g.Reason)
+		}
 		if err := c.talksOfIDs(ctx, page.Items); err != nil {
 			return err
 		}

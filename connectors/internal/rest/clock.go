@@ -7,22 +7,30 @@ import (
 	"time"
 )
 
-// clock is how far the system's clock is ahead of ours, as its latest answer told.
+// clock is the system's time as its latest answer told it, and when that was by ours. The two are never compared: time that
+// passes is measured by our monotonic clock, so that neither a difference nor a step of ours matters.
 type clock struct {
 	mu    sync.Mutex
-	ahead time.Duration
-	known bool
+	told  time.Time
+	local time.Time
 }
 
-// noteTime remembers the time that an answer carries (RFC 9110, section 6.6.1). One that a cache kept says nothing of now.
-func (c *Client) noteTime(h http.Header) {
-	at, err := http.ParseTime(h.Get("Date"))
-	if age := h.Get("Age"); err != nil || age != "" && age != "0" {
-		return
-	}
+// NoteTime remembers the time by the system's clock that an answer that has just come carries.
+func (c *Client) NoteTime(at time.Time) {
 	c.clock.mu.Lock()
 	defer c.clock.mu.Unlock()
-	c.clock.ahead, c.clock.known = at.Sub(c.now()), true
+	c.clock.told, c.clock.local = at, c.now()
+}
+
+// noteDate remembers when an answer was made (RFC 9110, section 6.6.1): in whole seconds, the fraction cut off. One that a
+// cache kept says nothing of now (RFC 9111, section 5.1).
+func (c *Client) noteDate(h http.Header) {
+	if age := h.Get("Age"); age != "" && age != "0" {
+		return
+	}
+	if at, err := http.ParseTime(h.Get("Date")); err == nil {
+		c.NoteTime(at)
+	}
 }
 
 // unsure is how far behind the clock of a system may be that tells no time.
@@ -46,5 +54,8 @@ func (c *Client) SystemTime(ctx context.Context, ask func(context.Context) error
 func (c *Client) told() (time.Time, bool) {
 	c.clock.mu.Lock()
 	defer c.clock.mu.Unlock()
-	return c.now().Add(c.clock.ahead), c.clock.known
+	if c.clock.told.IsZero() {
+		return time.Time{}, false
+	}
+	return c.clock.told.Add(max(c.now().Sub(c.clock.local), 0)), true
 }

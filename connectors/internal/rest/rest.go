@@ -133,7 +133,7 @@ func (c *Client) do(req *http.Request, out any) (http.Header, error) {
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	c.note(req, a.Header)
-	c.noteTime(a.Header)
+	c.noteDate(a.Header)
 	if err := c.judge(a); err != nil {
 		return nil, err
 	}
