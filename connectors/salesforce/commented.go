@@ -52,8 +52,8 @@ func stagesOf(o sobject) []stage {
 }
 
 // ListCommented returns the ids of an object's records with comments that are new or changed, by the time of their
-// change, as long as deleted ones are in the recycle bin. A comment does not change its record. A kind of comments that the account may not read, or not over all
-// records, is named in Page.Incomplete. A page may be empty and not the last.
+// change, as long as deleted ones are in the recycle bin. A comment does not change its record. A kind of comments that the
+// account may not read, or not over all records, is named in Page.Incomplete. A page may be empty and not the last.
 func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery) (connectors.Page[string], error) {
 	var page connectors.Page[string]
 	at, err := parseMark(q.Cursor)
@@ -95,29 +95,10 @@ func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery)
 func (d *Driver) commentedStage(
 	ctx context.Context, list objects, q connectors.ChangedIDQuery, s stage, at *mark, page *connectors.Page[string],
 ) (more bool, err error) {
-	var rows []row
-	err = d.withObject(ctx, s.object, func(o object) error {
-		by := o.orderField(changeFields...)
-		switch {
-		case by == "":
-			return connectors.Errorf(connectors.Unsupported, "Salesforce does not tell when a %s changed", s.object)
-		case at.ID != "" && at.By != by:
-			return foreignCursor(nil)
-		}
-		// A deleted comment changed by that, and is in the recycle bin.
-		k := keyset{object: o.Name, resource: deleted, columns: "Id, " + s.parent + ", " + by, by: by, limit: connectors.MaxLimit}
-		if !q.After.IsZero() {
-			k.where = []string{since(by, q.After)}
-		}
-		next := *at
-		var err error
-		if rows, next, more, err = d.page(ctx, k, next); err == nil {
-			*at = next
-		}
-		return err
-	})
+	began := at.ID != ""
+	rows, more, err := d.changedComments(ctx, q.After, s, at)
 	switch {
-	case err != nil && at.ID == "" && isForbidden(err):
+	case err != nil && !began && isForbidden(err):
 		page.Incomplete = append(page.Incomplete, connectors.Gap{
 			ContainerID: q.ContainerID, Code: connectors.CodeOf(err),
 			Reason: "new " + s.object + " of records that did not change cannot be found: " + connectors.AsError(err).Message,
@@ -132,6 +113,31 @@ func (d *Driver) commentedStage(
 		}
 	}
 	return more, nil
+}
+
+// changedComments returns the comments of one kind that changed, deleted ones too, and moves the mark behind them.
+func (d *Driver) changedComments(ctx context.Context, after time.Time, s stage, at *mark) (rows []row, more bool, err error) {
+	err = d.withObject(ctx, s.object, func(o object) error {
+		by := o.orderField(changeFields...)
+		switch {
+		case by == "":
+			return connectors.Errorf(connectors.Unsupported, "Salesforce does not tell when a %s changed", s.object)
+		case at.ID != "" && at.By != by:
+			return foreignCursor(nil)
+		}
+		// A deleted comment changed by that, and is in the recycle bin.
+		k := keyset{object: o.Name, resource: deleted, columns: "Id, " + s.parent + ", " + by, by: by, limit: connectors.MaxLimit}
+		if !after.IsZero() {
+			k.where = []string{since(by, after)}
+		}
+		next := *at
+		var err error
+		if rows, next, more, err = d.page(ctx, k, next); err == nil {
+			*at = next
+		}
+		return err
+	})
+	return rows, more, err
 }
 
 // isOf reports whether an id is one of an object's.
