@@ -132,18 +132,20 @@ func (s *Store) takeFeed(ctx context.Context, id, attempt, owner string, term ti
 	if !is.Free && is.Owner != owner {
 		return busyFeed(is.ConnectionID)
 	}
-	unsettled := is.Unsettled
-	if is.Reserved > is.Published {
-		unsettled = append(unsettled, span{is.Published + 1, is.Reserved})
-	}
-	unsettled = unsettled[max(0, len(unsettled)-maxSpans):]
-	filter := bson.D{ofTenant(domain.Tenant(is.Tenant)), {Key: "_id", Value: id}, {Key: "fence", Value: is.Fence}, {Key: "owner", Value: is.Owner}, {Key: "published", Value: is.Published}, {Key: "reserved", Value: is.Reserved}}
+	// The server takes them from the feed as it is then: a holder that goes on writing keeps nobody from taking over.
+	unpublished := bson.D{{Key: "$cond", Value: bson.A{
+		bson.D{{Key: "$gt", Value: bson.A{"$reserved", "$published"}}},
+		bson.A{bson.D{{Key: "from", Value: plus("$published", int64(1))}, {Key: "to", Value: "$reserved"}}},
+		bson.A{},
+	}}}
+	unsettled := bson.D{{Key: "$slice", Value: bson.A{bson.D{{Key: "$concatArrays", Value: bson.A{"$unsettled", unpublished}}}, -maxSpans}}}
+	filter := bson.D{ofTenant(domain.Tenant(is.Tenant)), {Key: "_id", Value: id}, {Key: "fence", Value: is.Fence}, {Key: "owner", Value: is.Owner}}
 	set := bson.D{
 		{Key: "fence", Value: is.Fence + 1},
 		{Key: "owner", Value: literal(owner)},
 		{Key: "leaseUntil", Value: after(term)},
 		{Key: "attempt", Value: attempt},
-		{Key: "unsettled", Value: literal(unsettled)},
+		{Key: "unsettled", Value: unsettled},
 	}
 	err := s.db.Collection(feeds).FindOneAndUpdate(ctx, filter, mongo.Pipeline{{{Key: "$set", Value: set}}},
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(taken)
@@ -250,7 +252,7 @@ func (s *Store) NewEpochs(ctx context.Context) error {
 	epoch := rand.Text()
 	return s.write(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(feeds).UpdateMany(ctx, bson.D{}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
-			{Key: "epoch", Value: bson.D{{Key: "$concat", Value: bson.A{epoch, "-", "$connectionId"}}}},
+			{Key: "epoch", Value: bson.D{{Key: "$concat", Value: bson.A{epoch, "-", "$tenant", "-", "$connectionId"}}}},
 		}}}})
 		return err
 	})
