@@ -57,8 +57,8 @@ func stagesOf(o sobject) []stage {
 func (d *Driver) ListCommented(ctx context.Context, q connectors.ChangedIDQuery) (connectors.Page[string], error) {
 	var page connectors.Page[string]
 	at, err := parseMark(q.Cursor)
-	if err != nil || (at.Stage == "") != (q.Cursor == "") {
-		return page, foreignCursor(err)
+	if err != nil {
+		return page, err
 	}
 	list, err := d.allObjects(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -161,24 +162,35 @@ func (c *container) goneComments(ctx context.Context, p *pile, item string, met 
 	}
 }
 
-// commented reads the comments of items that did not change themselves, where comments leave no trace on their item.
+// commented reads the comments of items that did not change themselves, where comments leave no trace on their item. A page
+// token that is no longer good begins the listing anew.
 func (c *container) commented(ctx context.Context) error {
 	since := c.since()
 	if !c.comments || c.at.Full || since.IsZero() {
 		return nil
 	}
-	for cur := connectors.Cursor(""); ; {
+	read := map[string]bool{}
+	for cur, restarts := connectors.Cursor(""), 0; ; {
 		page, err := c.Conn.Commented(ctx, connectors.ChangedIDQuery{ContainerID: c.id, After: since, Cursor: cur})
-		if tolerable(err) {
+		switch {
+		case tolerable(err) && cur == "":
 			return nil
-		}
-		if err != nil {
+		case connectors.CodeOf(err) == connectors.InvalidRequest && cur != "" && restarts < maxRestarts:
+			cur = ""
+			restarts++
+			continue
+		case err != nil:
 			return err
 		}
 		for _, g := range page.Incomplete {
 			c.lost(g.Code, g.Reason)
 		}
-		if err := c.talksOfIDs(ctx, page.Items); err != nil {
+		fresh := slices.DeleteFunc(page.Items, func(id string) bool {
+			known := read[id]
+			read[id] = true
+			return known
+		})
+		if err := c.talksOfIDs(ctx, fresh); err != nil {
 			return err
 		}
 		if cur = page.Next; cur == "" {

@@ -32,7 +32,11 @@ type site struct {
 	era     int              // page tokens of another one are refused
 	noSince bool             // whether changes cannot be asked for
 	hides   []string         // ids that listings of ids leave out
-	asked   []string
+
+	said  map[string]time.Time // when comments of an item changed, nil where that changes the item
+	deaf  []connectors.Gap     // what a listing of such items tells that it leaves out
+	stale int                  // how often a page token of it is refused
+	asked []string
 }
 
 func newSite(boxes ...string) *site {
@@ -126,6 +130,32 @@ func (s *site) ListComments(_ context.Context, q connectors.CommentQuery) (conne
 	}
 	for _, text := range s.comments[q.ItemID] {
 		page.Items = append(page.Items, connectors.Comment{ID: q.ItemID + "/" + text, ItemID: q.ItemID, Text: text})
+	}
+	return page, nil
+}
+
+// ListCommented gives one id to a page.
+func (s *site) ListCommented(_ context.Context, q connectors.ChangedIDQuery) (connectors.Page[string], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page := connectors.Page[string]{Incomplete: s.deaf}
+	switch {
+	case s.said == nil:
+		return page, connectors.Errorf(connectors.Unsupported, "comments change their items")
+	case q.Cursor != "" && s.stale > 0:
+		s.stale--
+		return page, connectors.Errorf(connectors.InvalidRequest, "the page token has expired")
+	}
+	s.asked = append(s.asked, q.ContainerID+" said "+string(q.Cursor))
+	for _, id := range slices.Sorted(maps.Keys(s.said)) {
+		if id <= string(q.Cursor) || s.items[id].ContainerID != q.ContainerID || s.said[id].Before(q.After) {
+			continue
+		}
+		if len(page.Items) == 1 {
+			page.Next = connectors.Cursor(page.Items[0])
+			break
+		}
+		page.Items = append(page.Items, id)
 	}
 	return page, nil
 }
