@@ -169,34 +169,37 @@ func (c *container) commented(ctx context.Context) error {
 	if !c.comments || c.at.Full || since.IsZero() {
 		return nil
 	}
-	read := map[string]bool{}
 	for cur, restarts := connectors.Cursor(""), 0; ; {
 		page, err := c.Conn.Commented(ctx, connectors.ChangedIDQuery{ContainerID: c.id, After: since, Cursor: cur})
 		switch {
-		case tolerable(err) && cur == "":
+		case err == nil:
+			err = c.talksOfPage(ctx, page)
+			if cur = page.Next; err != nil || cur == "" {
+				return err
+			}
+		case tolerable(err):
 			return nil
-		case connectors.CodeOf(err) == connectors.InvalidRequest && cur != "" && restarts < maxRestarts:
+		case lapsed(err, cur) && restarts < maxRestarts:
 			cur = ""
 			restarts++
-			continue
-		case err != nil:
+		default:
 			return err
-		}
-		for _, g := range page.Incomplete {
-			c.lost(g.Code, g.Reason)
-		}
-		fresh := slices.DeleteFunc(page.Items, func(id string) bool {
-			known := read[id]
-			read[id] = true
-			return known
-		})
-		if err := c.talksOfIDs(ctx, fresh); err != nil {
-			return err
-		}
-		if cur = page.Next; cur == "" {
-			return nil
 		}
 	}
+}
+
+// lapsed reports whether err says that a page token is not accepted any more.
+func lapsed(err error, cur connectors.Cursor) bool {
+	return cur != "" && connectors.CodeOf(err) == connectors.InvalidRequest
+}
+
+// talksOfPage reads the comments of the items of a page of ids. One that was read before is read again: it may have changed.
+func (c *container) talksOfPage(ctx context.Context, page connectors.Page[string]) error {
+	for _, g := range page.Incomplete {
+		c.lost(g.Code, g.Reason)
+	}
+	slices.Sort(page.Items)
+	return c.talksOfIDs(ctx, slices.Compact(page.Items))
 }
 
 func (c *container) talksOfIDs(ctx context.Context, ids []string) error {
