@@ -155,7 +155,7 @@ func TestClientAgainstFailingServers(t *testing.T) {
 				tt.steps[min(i, len(tt.steps)-1)](w, r)
 			}))
 			defer srv.Close()
-			l := newLab(t, srv.URL, func(o *Options) { o.Timeout = 200 * time.Millisecond })
+			l := newLab(t, srv.URL, func(o *Options) { o.Timeout = 600 * time.Millisecond })
 			got, body, err := l.get(srv.URL + "/rest")
 			if got != tt.want || int(n.Load()) != tt.tries {
 				t.Errorf("got %v after %d tries, want %v after %d (%v)", got, n.Load(), tt.want, tt.tries, err)
