@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -9,8 +12,11 @@ import (
 )
 
 // Backup copies the embedded store into a new file, while it is in use, and returns how many records of each collection are
-// in it.
-func (a *App) Backup(ctx context.Context, path string) (map[string]int, error) {
+// in it. With force it replaces a file. No store is not_found.
+func (a *App) Backup(ctx context.Context, path string, force bool) (map[string]int, error) {
+	if _, err := os.Stat(a.Config.Database()); a.Config.MongoURL.IsZero() && errors.Is(err, fs.ErrNotExist) {
+		return nil, connectors.Errorf(connectors.NotFound, "there is no store %s to back up: set UCF_DATA_DIR to the folder that has it", a.Config.Database())
+	}
 	st, err := a.store.open(ctx)
 	if err != nil {
 		return nil, err
@@ -19,7 +25,7 @@ func (a *App) Backup(ctx context.Context, path string) (map[string]int, error) {
 	if !ok {
 		return nil, notEmbedded()
 	}
-	return s.Backup(ctx, path)
+	return s.Backup(ctx, path, force)
 }
 
 // Restore puts a backup in the place of the embedded store.

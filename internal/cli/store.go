@@ -16,18 +16,19 @@ func (c *commandLine) storeCmd() *cobra.Command {
 }
 
 func (c *commandLine) storeBackupCmd() *cobra.Command {
-	return &cobra.Command{
+	var force bool
+	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Copy the embedded store into a new file, while it is in use", Args: args("FILE"),
 		Long: "Copy the embedded store, as it is at one moment, into a new file that only you may read. A `ucf serve` over it goes\n" +
 			"on meanwhile. Credentials are in it as they are stored, sealed; the encryption key is not: keep it apart, for without\n" +
-			"it they cannot be opened.",
-		Example: "  ucf store backup /backups/ucf-$(date +%F).db",
+			"it they cannot be opened. The file has its name when it is whole and was checked.",
+		Example: "  ucf store backup /backups/ucf-$(date +%F).db\n  ucf store backup --force /backups/ucf-latest.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := c.build(true, "")
 			if err != nil {
 				return err
 			}
-			counts, err := a.Backup(cmd.Context(), args[0])
+			counts, err := a.Backup(cmd.Context(), args[0], force)
 			if err != nil {
 				return err
 			}
@@ -35,6 +36,8 @@ func (c *commandLine) storeBackupCmd() *cobra.Command {
 			return c.show(map[string]any{"file": args[0], "counts": counts}, countsView(counts))
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there")
+	return cmd
 }
 
 func (c *commandLine) storeRestoreCmd() *cobra.Command {

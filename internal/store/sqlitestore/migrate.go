@@ -76,9 +76,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.accept(st); err != nil {
 		return err
 	}
-	if st.version == latest {
-		return nil
-	}
+	// Of every file: one that was restored has no log yet.
 	if err := s.keepLog(ctx); err != nil {
 		return err
 	}

@@ -26,8 +26,11 @@ func child(role string) int {
 	stdin := bufio.NewReader(os.Stdin)
 	_, _ = stdin.ReadString('\n')
 	path, arg := os.Getenv("UCF_STORE_PATH"), os.Getenv("UCF_STORE_ARG")
-	if role == "hold" {
+	switch role {
+	case "hold":
 		return holdRole(path, arg, stdin)
+	case "restore":
+		return restoreRole(path, arg)
 	}
 	s, err := Open(context.Background(), path, nil)
 	if err != nil {
