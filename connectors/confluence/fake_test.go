@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // fake is a small healthy Confluence, in the cloud and as a data center: it pages, understands as much CQL as the driver
@@ -22,6 +23,11 @@ type fake struct {
 	// emptyPage has an empty page stand before the second one of a listing whose path ends like that, and repeatToken
 	// hands out the first cursor of it again.
 	emptyPage, repeatToken string
+	swingPage              string // of whose listing the second and the third page follow each other for ever
+
+	most    int            // entries of a page, where a site gives fewer than asked; zero for as many as asked
+	fewPath string         // how the paths end of which that is so
+	zone    *time.Location // in which the account's dates are read, nil for UTC
 }
 
 type fakeSpace struct{ id, key string }
@@ -188,8 +194,13 @@ func (f *fake) page(w http.ResponseWriter, r *http.Request, entries []string) {
 	}
 	from = min(from, len(entries))
 	until := min(from+min(limit, 250), len(entries))
+	if f.most > 0 && strings.HasSuffix(r.URL.Path, f.fewPath) {
+		until = min(until, from+f.most)
+	}
 	next := ""
 	switch {
+	case f.swingPage != "" && strings.HasSuffix(r.URL.Path, f.swingPage):
+		next = fmt.Sprintf("at%d", 1+from%2)
 	case f.repeatToken != "" && strings.HasSuffix(r.URL.Path, f.repeatToken):
 		next = "at1"
 	case f.emptyPage != "" && strings.HasSuffix(r.URL.Path, f.emptyPage) && from > 0 && empty == "":
@@ -235,9 +246,58 @@ func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 		reply{400, `{"statusCode":400,"message":"Could not parse cql : nonsense"}`, nil}.send(w)
 		return
 	}
+	if strings.HasPrefix(r.URL.Query().Get("cql"), "type = comment AND space") {
+		f.fewer(2).page(w, r, f.remarks(r, "content.", func(c string) string {
+			return `{"content":` + c + `,"title":"Re:","excerpt":"","url":"/x","entityType":"content"}`
+		}))
+		return
+	}
 	f.page(w, r, choose(f.selects(r.URL.Query().Get("cql")), func(fakeItem) bool { return true }, func(it fakeItem) string {
 		return fmt.Sprintf(`{"content":{"id":%q,"type":%q,"status":"current","title":"Item"},"title":"Item","excerpt":"","url":"/x","entityType":"content"}`, it.id, it.kind)
 	}))
+}
+
+// fewer returns a fake that gives fewer entries at a time.
+func (f *fake) fewer(most int) *fake {
+	one := *f
+	one.most = most
+	return &one
+}
+
+// remarks returns the comments that CQL finds, with what they are on where that is to be expanded.
+func (f *fake) remarks(r *http.Request, prefix string, encode func(string) string) []string {
+	cql := r.URL.Query().Get("cql")
+	in := fakeSpaceTerm.FindStringSubmatch(cql)
+	since := fakeSince.FindStringSubmatch(cql)
+	expand := strings.Split(r.URL.Query().Get("expand"), ",")
+	return choose(f.comments, func(c fakeComment) bool {
+		i := slices.IndexFunc(f.items, func(it fakeItem) bool { return it.id == c.item })
+		if in == nil || i < 0 || !slices.Contains(f.spaces, fakeSpace{f.items[i].space, in[1]}) {
+			return false
+		}
+		if since == nil {
+			return true
+		}
+		zone := f.zone
+		if zone == nil {
+			zone = time.UTC
+		}
+		from, err := time.ParseInLocation("2006-01-02 15:04", since[1], zone)
+		return err == nil && !parseTime(changedAt).Before(from)
+	}, func(c fakeComment) string {
+		out := fmt.Sprintf(`{"id":%q,"type":"comment","status":"current","title":"Re:"`, c.id)
+		if slices.Contains(expand, prefix+"container") {
+			out += fmt.Sprintf(`,"container":{"id":%q,"type":%q,"status":"current","title":"Item"}`, c.item, f.kindOf(c.item))
+		}
+		if slices.Contains(expand, prefix+"version") {
+			out += fmt.Sprintf(`,"version":{"number":1,"when":%q,"minorEdit":false}`, changedAt)
+		}
+		return encode(out + "}")
+	})
+}
+
+func (f *fake) kindOf(id string) string {
+	return f.items[slices.IndexFunc(f.items, func(it fakeItem) bool { return it.id == id })].kind
 }
 
 // serveServer has the fake answer as a data center too, to whoever has a token for one.
@@ -280,6 +340,10 @@ func (f *fake) serveServer() {
 			reply{400, `{"statusCode":400,"message":"Could not parse cql : nonsense"}`, nil}.send(w)
 			return
 		}
+		if strings.HasPrefix(r.URL.Query().Get("cql"), "type = comment AND space") {
+			f.fewer(3).offset(w, r, f.remarks(r, "", func(c string) string { return c }))
+			return
+		}
 		f.offset(w, r, choose(f.selects(r.URL.Query().Get("cql")), func(fakeItem) bool { return true }, f.oldJSON))
 	})
 	handle("/rest/api/content/{id}/child/comment", func(w http.ResponseWriter, r *http.Request) {
@@ -317,6 +381,9 @@ func (f *fake) offset(w http.ResponseWriter, r *http.Request, entries []string) 
 	}
 	from := min(start, len(entries))
 	until := min(from+limit, len(entries))
+	if f.most > 0 && strings.HasSuffix(r.URL.Path, f.fewPath) {
+		until = min(until, from+f.most)
+	}
 	next := ""
 	if until < len(entries) {
 		next = fmt.Sprintf(`,"next":"%s?start=%d"`, r.URL.Path, until)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -121,9 +122,6 @@ func (c *cloud) spaceID(ctx context.Context, key string) (string, error) {
 		return id, nil
 	}
 	page, err := c.get(ctx, v2+"/spaces", url.Values{"keys": {key}}, 1, "")
-	if err == nil && len(page.Results) == 0 && page.cursor != "" { // an empty page is not yet the end
-		page, err = c.get(ctx, v2+"/spaces", url.Values{"keys": {key}}, 1, page.cursor)
-	}
 	if err != nil {
 		return "", err
 	}
@@ -143,12 +141,11 @@ func (c *cloud) spaceID(ctx context.Context, key string) (string, error) {
 	return c.spaces.id(k.ID), nil
 }
 
-// learnKeys finds out the keys of spaces that are not known yet, in one request.
+// learnKeys finds out the keys of spaces that are not known yet, in one request as a rule.
 func (c *cloud) learnKeys(ctx context.Context, entries []content) error {
 	var unknown []string
 	for _, p := range entries {
-		if isID(p.SpaceID) && c.spaces.key(p.SpaceID) == "" {
-			c.spaces.remember(p.SpaceID, "") // asked for once, whatever comes of it
+		if isID(p.SpaceID) && c.spaces.key(p.SpaceID) == "" && !slices.Contains(unknown, p.SpaceID) {
 			unknown = append(unknown, p.SpaceID)
 		}
 	}
