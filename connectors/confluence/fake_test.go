@@ -27,6 +27,7 @@ type fake struct {
 
 	most    int            // entries of a page, where a site gives fewer than asked; zero for as many as asked
 	fewPath string         // how the paths end of which that is so
+	remark  string         // the only comment that a search for comments finds, where it is set
 	zone    *time.Location // in which the account's dates are read, nil for UTC
 }
 
@@ -269,6 +270,9 @@ func (f *fake) remarks(r *http.Request, prefix string, encode func(string) strin
 	cql := r.URL.Query().Get("cql")
 	in := fakeSpaceTerm.FindStringSubmatch(cql)
 	since := fakeSince.FindStringSubmatch(cql)
+	if f.remark != "" {
+		return []string{encode(f.remark)}
+	}
 	expand := strings.Split(r.URL.Query().Get("expand"), ",")
 	return choose(f.comments, func(c fakeComment) bool {
 		i := slices.IndexFunc(f.items, func(it fakeItem) bool { return it.id == c.item })
