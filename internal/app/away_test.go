@@ -123,6 +123,9 @@ func TestStoreAway(t *testing.T) {
 	started := make(chan struct{})
 	go func() {
 		job <- s.watched(t, func(j domain.Job) {
+			if j.Status == domain.JobQueued && j.Error != nil {
+				t.Logf("an attempt failed: %+v", *j.Error)
+			}
 			if j.Counts.Items.Seen > 0 {
 				once.Do(func() { close(started) })
 			}

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -50,16 +51,25 @@ func (k keeper) KeyIDs() ([]string, error) { return k.Keeper.KeyIDs(), nil }
 // leasing is a store in which something happens before the records of a connection are leased.
 type leasing struct {
 	store.Store
-	before func()
+	before func() error
 }
 
 func (l *leasing) TakeFeed(ctx context.Context, t domain.Tenant, connectionID, owner string, term time.Duration) (domain.Feed, error) {
-	l.before()
+	if err := l.before(); err != nil {
+		return domain.Feed{}, err
+	}
 	return l.Store.TakeFeed(ctx, t, connectionID, owner, term)
 }
 
-// A job that opened its connection before that went away writes no records after they were removed.
-func TestConnectionGoesAway(t *testing.T) {
+// desk is a service with one connection of the toy, over a store that can be meddled with.
+type desk struct {
+	*service.Service
+	store      *leasing
+	connection string
+}
+
+func newDesk(t *testing.T) desk {
+	t.Helper()
 	key, err := secret.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +78,45 @@ func TestConnectionGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	under, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "ucf.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { under.Close() })
+	st := &leasing{Store: under}
+	s := service.New(service.Deps{
+		Definitions: []*connectors.Definition{&toy}, Store: func(context.Context) (store.Store, error) { return st, nil }, Keeper: keeper{k}, Outbound: nowhere{},
+	})
+	in := service.PutConnectionIn{}
+	in.Body.ConnectorID, in.Body.Name = "toy", "main"
+	in.Body.Config = map[string]any{"base_url": "https://toy.example", "user": "u", "key": "k"}
+	c, err := s.PutConnection(t.Context(), "acme", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desk{s, st, c.ID}
+}
+
+// sync runs a sync to its end, and returns how many containers it left.
+func (d desk) sync(t *testing.T) (domain.Job, int) {
+	t.Helper()
+	out, err := d.StartJob(t.Context(), "acme", service.StartJobIn{ConnectorID: "toy", Body: service.StartJobBody{Type: domain.SyncJob}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := jobs.New(jobs.Options{Service: d.Service, Owner: "w"}).RunJob(t.Context(), "acme", out.ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.store.CountRecords(t.Context(), "acme", d.connection, store.RecordFind{Kind: domain.ContainerRecord})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, n
+}
+
+// A job that opened its connection before that went away writes no records after they were removed.
+func TestConnectionGoesAway(t *testing.T) {
 	for name, tc := range map[string]struct {
 		meanwhile func(ctx context.Context, s *service.Service, id string) error
 		want      connectors.Code
@@ -83,42 +132,40 @@ func TestConnectionGoesAway(t *testing.T) {
 		}, connectors.NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			under, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "ucf.db"), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer under.Close()
-			st := &leasing{Store: under}
-			s := service.New(service.Deps{
-				Definitions: []*connectors.Definition{&toy}, Store: func(context.Context) (store.Store, error) { return st, nil }, Keeper: keeper{k}, Outbound: nowhere{},
-			})
-			in := service.PutConnectionIn{}
-			in.Body.ConnectorID, in.Body.Name = "toy", "main"
-			in.Body.Config = map[string]any{"base_url": "https://toy.example", "user": "u", "key": "k"}
-			c, err := s.PutConnection(t.Context(), "acme", in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			st.before = func() {
-				if err := tc.meanwhile(t.Context(), s, c.ID); err != nil {
-					t.Error(err)
-				}
-			}
-			out, err := s.StartJob(t.Context(), "acme", service.StartJobIn{ConnectorID: "toy", Body: service.StartJobBody{Type: domain.SyncJob}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			j, err := jobs.New(jobs.Options{Service: s, Owner: "w"}).RunJob(t.Context(), "acme", out.ID, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := newDesk(t)
+			d.store.before = func() error { return tc.meanwhile(t.Context(), d.Service, d.connection) }
+			j, n := d.sync(t)
 			got := connectors.Code("")
 			if j.Error != nil {
 				got = j.Error.Code
 			}
-			n, err := under.CountRecords(t.Context(), "acme", c.ID, store.RecordFind{Kind: domain.ContainerRecord})
-			if err != nil || got != tc.want || (n == 0) != (tc.want != "") {
-				t.Errorf("the job is %s, %+v, and left %d records; %v", j.Status, j.Error, n, err)
+			if got != tc.want || (n == 0) != (tc.want != "") {
+				t.Errorf("the job is %s, %+v, and left %d records", j.Status, j.Error, n)
+			}
+		})
+	}
+}
+
+// A store that is away for longer than a call waits is no failed attempt of the job: it goes on when the store is back.
+func TestStoreGoesAway(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err      error
+		attempts int
+	}{
+		"away":          {connectors.Wrap(connectors.Unavailable, fmt.Errorf("%w: no primary", store.ErrAway), "away"), 0},
+		"misconfigured": {connectors.Errorf(connectors.Unavailable, "the user is refused"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, first := newDesk(t), true
+			d.store.before = func() error {
+				defer func() { first = false }()
+				if first {
+					return tc.err
+				}
+				return nil
+			}
+			if j, n := d.sync(t); j.Status != domain.JobSucceeded || j.Attempts != tc.attempts || n != 1 {
+				t.Errorf("the job is %s after %d failed attempts, want %d, and left %d records; %+v", j.Status, j.Attempts, tc.attempts, n, j.Error)
 			}
 		})
 	}

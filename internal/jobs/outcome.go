@@ -7,6 +7,7 @@ import (
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/store"
 )
 
 // outcome returns the job as it ends after an error, nil where the claim is not ours any more. ctx is that of the
@@ -25,6 +26,8 @@ func (c *claimed) outcome(ctx context.Context, err error) *domain.Job {
 	case errors.Is(err, errBusy):
 		j.Status, j.NotBefore = domain.JobQueued, now.Add(poll)
 	case err != nil && ctx.Err() != nil:
+		j.Status = domain.JobQueued
+	case errors.Is(err, store.ErrAway): // the job goes on when the store is back: its end cannot be written before that
 		j.Status = domain.JobQueued
 	case err != nil:
 		failed(&j, connectors.AsError(err), now)

@@ -15,10 +15,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/unified-connector/ucf/internal/domain"
 )
+
+// ErrAway is in the chain of an error of a store that does not answer, and will again without anybody's doing.
+var ErrAway = errors.New("the store is away")
 
 // Store keeps every kind of record.
 type Store interface {

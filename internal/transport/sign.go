@@ -118,18 +118,26 @@ func (s *sign) again(req *http.Request, refused *http.Response, token connectors
 	return resp, newer, err
 }
 
-// sourceFailure returns a source's error with no more than the text of its cause: a refresh that broke off is for the
-// source to repeat, never for retry, which would see the cause.
+// sourceFailure returns a source's error whose cause can be told, and not be taken apart: a refresh that broke off is for
+// the source to repeat, never for retry, which would see a failure of the network in it.
 func sourceFailure(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return connectors.AsError(ctx.Err())
 	}
 	e := *connectors.AsError(err)
 	if e.Err != nil {
-		e.Err = errors.New(e.Err.Error())
+		e.Err = sourceCause{e.Err}
 	}
 	return &e
 }
+
+// sourceCause hides the types of an error's chain, not what it is.
+type sourceCause struct{ cause error }
+
+func (c sourceCause) Error() string { return c.cause.Error() }
+
+// Is reports whether the cause is the target.
+func (c sourceCause) Is(target error) bool { return errors.Is(c.cause, target) }
 
 func (s *sign) send(req *http.Request, token connectors.Secret) (*http.Response, error) {
 	value := "Bearer " + token.Reveal()

@@ -179,14 +179,17 @@ func TestSignDoesNotRepeatABodyThatIsSpent(t *testing.T) {
 
 func TestSignSourceFailures(t *testing.T) {
 	network := connectors.Wrap(connectors.ProviderError, &transient{errors.New("reset")}, "refresh broke off")
+	away := errors.New("away")
 	tests := []struct {
-		name string
-		err  error
-		want connectors.Code
+		name  string
+		err   error
+		want  connectors.Code
+		cause error
 	}{
-		{"dead", connectors.Errorf(connectors.Reauthorize, "connect again"), connectors.Reauthorize},
-		{"uncoded", errors.New("tok-secret"), connectors.Internal},
-		{"network", network, connectors.ProviderError},
+		{"dead", connectors.Errorf(connectors.Reauthorize, "connect again"), connectors.Reauthorize, nil},
+		{"uncoded", errors.New("tok-secret"), connectors.Internal, nil},
+		{"network", network, connectors.ProviderError, nil},
+		{"a store that is away", connectors.Wrap(connectors.Unavailable, fmt.Errorf("%w: no primary", away), "away"), connectors.Unavailable, away},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -198,6 +201,9 @@ func TestSignSourceFailures(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "tok-secret") {
 				t.Errorf("the message tells the cause: %v", err)
+			}
+			if tt.cause != nil && !errors.Is(err, tt.cause) {
+				t.Errorf("%v does not tell its cause", err)
 			}
 		})
 	}

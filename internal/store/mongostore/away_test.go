@@ -50,6 +50,9 @@ func calls() map[string]func(ctx context.Context, s *Store) error {
 func wantAway(t *testing.T, what string, err error, took, limit time.Duration) {
 	t.Helper()
 	wantCode(t, what, err, connectors.Unavailable)
+	if !errors.Is(err, store.ErrAway) {
+		t.Errorf("%s: %v does not say that the store is away", what, err)
+	}
 	var e *connectors.Error
 	if errors.As(err, &e) && (e.RetryAfter <= 0 || !strings.Contains(e.Message, "MONGODB_URL")) {
 		t.Errorf("%s: RetryAfter %s, message %q; want a time, and what to check", what, e.RetryAfter, e.Message)

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/store"
 )
 
 // errClosed is the cause of what fails after Close.
@@ -81,7 +83,7 @@ func (s *Store) coded(caller context.Context, err error) error {
 		return connectors.Wrap(connectors.Unavailable, err,
 			"MongoDB refuses the user of MONGODB_URL: check the user, the password and authSource, and that the user may read, write and make indexes in the database %s", s.db.Name())
 	case transient(err):
-		e := connectors.Wrap(connectors.Unavailable, err,
+		e := connectors.Wrap(connectors.Unavailable, fmt.Errorf("%w: %w", store.ErrAway, err),
 			"MongoDB does not answer: check that it runs, has a primary and a majority, and that MONGODB_URL leads to it; ucf goes on by itself when it is back")
 		e.RetryAfter = time.Second
 		return e

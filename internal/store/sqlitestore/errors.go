@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/store"
 )
 
 // errClosed is the cause of what fails after Close.
@@ -64,7 +66,7 @@ func (s *Store) codedResult(err error) error {
 			return connectors.Wrap(connectors.Conflict, err, "the record exists already")
 		}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		e := connectors.Wrap(connectors.Unavailable, err,
+		e := connectors.Wrap(connectors.Unavailable, fmt.Errorf("%w: %w", store.ErrAway, err),
 			"the store %s was locked by another process for more than %s: find out which one holds it (`lsof %s`), and try again", s.path, s.o.busy, s.path)
 		e.RetryAfter = time.Second
 		return e

@@ -293,6 +293,9 @@ func TestOpenWhileExclusivelyLocked(t *testing.T) {
 	release := hold(t, path, "PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE", "UPDATE tokens SET kind = ''")
 	_, err := open(t.Context(), path, nil, quick())
 	wantError(t, err, connectors.Unavailable, path, "locked by another process")
+	if !errors.Is(err, store.ErrAway) {
+		t.Errorf("%v does not say that the store is away", err)
+	}
 	release()
 	wantIntact(t, mustOpen(t, path, defaults()))
 }
