@@ -23,7 +23,9 @@ func pagesOfChanges(t TB, open func() store.Store) {
 	}
 	putRecords(t, s, f, rs...)
 	all := feedSince(t, s, 0)
-	same(t, "the order of numbers", idsOf(all), idsOf(rs))
+	if same(t, "the order of numbers", idsOf(all), idsOf(rs)); len(all) != len(rs) {
+		return
+	}
 	number := func(i int) int64 { return all[i].Change }
 	for _, c := range []struct {
 		q    store.RecordQuery

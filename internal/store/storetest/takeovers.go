@@ -26,15 +26,14 @@ func wantWhole(t TB, what string, begin time.Time) {
 func claimsOfTheDead(t TB, open func() store.Store) {
 	s, ctx := open(), t.Context()
 	for _, key := range []string{"late", "ends", "dead"} {
-		must(t, s.CreateJob(ctx, job(acme, key)))
+		j := job(acme, key)
+		j.JobState = oddState(1)
+		must(t, s.CreateJob(ctx, j))
 	}
 	late, ends := claim(t, s, byName("a", "late", term)), claim(t, s, byName("a", "ends", term))
 	begin := time.Now()
 	dead := claim(t, s, byName("a", "dead", term))
-	_, err := s.CancelJob(ctx, acme, dead.ID, changedAt)
-	must(t, err)
-	state := oddState(1)
-	dead, err = s.BeatJob(ctx, holdOf(dead), term, &state)
+	dead, err := s.CancelJob(ctx, acme, dead.ID, changedAt)
 	must(t, err)
 	taken := awaitClaim(t, s, byName("b", "dead", long))
 	wantWhole(t, "the lease of a job", begin)

@@ -83,6 +83,9 @@ func jobsPerTenant(t TB, open func() store.Store) {
 
 	running, err := s.ListJobs(ctx, acme, store.JobFilter{Status: domain.JobRunning}, store.List{Limit: 10})
 	must(t, err)
+	if len(running) != 2 {
+		t.Fatalf("%d jobs run, want 2", len(running))
+	}
 	must(t, s.EndJob(ctx, holdOf(running[0]), ended(running[0])))
 	wantCounts(t, s, acme, 2, 1)
 	must(t, s.CreateJob(ctx, job(other, "two")))
