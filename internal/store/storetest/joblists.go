@@ -56,11 +56,13 @@ func cancelsOfRunning(t TB, s store.Store, dead domain.Job) {
 		got := cancel(t, s, "running")
 		want := running
 		want.CancelRequested, want.Revision, want.UpdatedAt = true, got.Revision, got.UpdatedAt
-		same(t, "a running job that was canceled", got, want)
+		if same(t, "a running job that was canceled", got, want); !got.CancelRequested {
+			t.Fatalf("nobody asks the holder to stop")
+		}
 	}
 	beat, err := s.BeatJob(t.Context(), holdOf(running), long, nil)
 	if must(t, err); !beat.CancelRequested {
-		t.Errorf("the holder is not told of the cancel")
+		t.Fatalf("the holder is not told of the cancel")
 	}
 	stopped := ended(beat)
 	stopped.Status = domain.JobCanceled

@@ -15,7 +15,7 @@ const (
 	// long is a lease that does not end while a check runs, however slow the machine.
 	long = time.Hour
 	// patience is how long a check waits for a lease to end.
-	patience = 10 * term
+	patience = 6 * term
 )
 
 func job(t domain.Tenant, key string) domain.Job {

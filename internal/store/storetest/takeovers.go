@@ -34,7 +34,9 @@ func claimsOfTheDead(t TB, open func() store.Store) {
 	begin := time.Now()
 	dead := claim(t, s, byName("a", "dead", term))
 	dead, err := s.CancelJob(ctx, acme, dead.ID, changedAt)
-	must(t, err)
+	if must(t, err); dead.Status != domain.JobRunning {
+		t.Fatalf("a lease of %s has ended already: %+v", term, dead)
+	}
 	taken := awaitClaim(t, s, byName("b", "dead", long))
 	wantWhole(t, "the lease of a job", begin)
 	want := dead
