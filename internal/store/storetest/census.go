@@ -106,6 +106,8 @@ func stamps(t TB, open func() store.Store) {
 	same(t, "a census that met nothing", mark(t, s, f, domain.ItemRecord, 9), "")
 	wantFound(t, "what a census did not meet", s, notSeen(7), "3", "4")
 	wantFound(t, "comments that a census of items did not meet", s, store.RecordFind{Kind: domain.CommentRecord, SeenBelow: 7}, "1")
+	same(t, "what a census of comments met and nobody has", mark(t, s, f, domain.CommentRecord, 7, "1", "2"), "2")
+	wantFound(t, "comments that a census did not meet", s, store.RecordFind{Kind: domain.CommentRecord, SeenBelow: 7})
 	same(t, "a lower stamp", mark(t, s, f, domain.ItemRecord, 6, "1", "3"), "")
 	wantFound(t, "what a census did not meet, after a lower one", s, notSeen(7), "3", "4")
 	wantFound(t, "what neither met", s, notSeen(6), "4")

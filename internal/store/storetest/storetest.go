@@ -11,6 +11,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/unified-connector/ucf/internal/store"
@@ -37,6 +38,10 @@ type Check struct {
 
 // Checks returns the suite.
 func Checks() []Check {
+	return slices.Concat(basicChecks(), jobChecks(), recordChecks())
+}
+
+func basicChecks() []Check {
 	return []Check{
 		{"round trip of connections", roundTripConnections},
 		{"round trip of tokens", roundTripTokens},
@@ -75,6 +80,11 @@ func Checks() []Check {
 		{"concurrent changes of one record", concurrentChanges},
 		{"concurrent creation of one record", concurrentCreation},
 		{"identity", identity},
+	}
+}
+
+func jobChecks() []Check {
+	return []Check{
 		{"round trip of jobs", roundTripJobs},
 		{"idempotency keys", idempotencyKeys},
 		{"claims", claims},
@@ -90,6 +100,11 @@ func Checks() []Check {
 		{"cancels", cancels},
 		{"lists of jobs", listsOfJobs},
 		{"sweeps of jobs", sweepsOfJobs},
+	}
+}
+
+func recordChecks() []Check {
+	return []Check{
 		{"round trip of records", roundTripRecords},
 		{"puts and numbers", putsAndNumbers},
 		{"tombstones", tombstones},
