@@ -230,7 +230,7 @@ func followBugs() []bug {
 				return out, err
 			}
 		})},
-		{"the lease is looked at, then it writes", late, looksThenWrites},
+		{"the lease is looked at, then it writes", late, looksThenWrites()},
 		{"what is late is not told", late, breakingWork(func(under store.Store, b *brokenWork) {
 			b.put = func(ctx ctxt, f domain.Feed, rs []domain.Record) ([]domain.Outcome, error) {
 				out, err := under.PutRecords(ctx, f, rs)
@@ -244,20 +244,28 @@ func followBugs() []bug {
 	}
 }
 
-// looksThenWrites looks at the lease, and writes a moment later with the one that there is then.
-var looksThenWrites = breakingWork(func(under store.Store, b *brokenWork) {
-	b.put = func(ctx ctxt, f domain.Feed, rs []domain.Record) ([]domain.Outcome, error) {
-		is, err := under.Feed(ctx, f.Tenant, f.ConnectionID)
-		if err != nil || is.Fence != f.Fence {
-			return under.PutRecords(ctx, f, rs)
-		}
-		time.Sleep(2 * time.Millisecond)
-		if is, err = under.Feed(ctx, f.Tenant, f.ConnectionID); err == nil {
-			f = is
-		}
-		return under.PutRecords(ctx, f, rs)
+// looksThenWrites looks at the lease, and writes with the one that there is later: long after, on the store that is opened first,
+// as a machine that stalls.
+func looksThenWrites() func(store.Store) store.Store {
+	stall := 20 * time.Millisecond
+	return func(under store.Store) store.Store {
+		pause := stall
+		stall = 0
+		return breakingWork(func(under store.Store, b *brokenWork) {
+			b.put = func(ctx ctxt, f domain.Feed, rs []domain.Record) ([]domain.Outcome, error) {
+				is, err := under.Feed(ctx, f.Tenant, f.ConnectionID)
+				if err != nil || is.Fence != f.Fence {
+					return under.PutRecords(ctx, f, rs)
+				}
+				time.Sleep(pause)
+				if is, err = under.Feed(ctx, f.Tenant, f.ConnectionID); err == nil {
+					f = is
+				}
+				return under.PutRecords(ctx, f, rs)
+			}
+		})(under)
 	}
-})
+}
 
 // becomesReadableLate hides each seventh number for a moment after it was first met: as a write that took its number early and
 // ended late.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -173,17 +174,26 @@ func lateWrites(t TB, open func() store.Store) {
 	for round := range rounds {
 		old := take(t, a, "the job", long)
 		ends := make(chan error, writersOfOne)
+		var taken atomic.Bool
 		for w := range writersOfOne {
 			go func() {
 				var err error
-				for n := 0; err == nil && n < 1000; n++ { // a store that lets it write on is not waited for
-					_, err = a.PutRecords(t.Context(), old, batch(w, fmt.Sprint("old ", round, n)))
+				for n := 0; err == nil && !taken.Load(); n++ {
+					_, err = a.PutRecords(t.Context(), old, batch(w, fmt.Sprint("old ", round, n%2)))
+				}
+				if err == nil { // this one begins after the next holder has the feed
+					_, err = a.PutRecords(t.Context(), old, batch(w, "late"))
 				}
 				ends <- err
 			}()
 		}
+		text := fmt.Sprint("new ", round)
+		if round%3 == 2 {
+			text = fmt.Sprint("old ", round, 0) // just what the other one writes
+		}
 		time.Sleep(time.Duration(round%4) * 3 * time.Millisecond)
-		err := takesOver(t.Context(), b, reader, func(n int) []domain.Record { return batch(n, fmt.Sprint("new ", round)) }, writersOfOne)
+		err := takesOver(t.Context(), b, reader, func(n int) []domain.Record { return batch(n, text) }, writersOfOne)
+		taken.Store(true)
 		for range writersOfOne {
 			wantCode(t, "a put by who was taken over", <-ends, connectors.Conflict)
 		}
@@ -191,7 +201,7 @@ func lateWrites(t TB, open func() store.Store) {
 		must(t, reader.read(t.Context()))
 		want := map[string]string{}
 		for w := range writersOfOne {
-			for _, r := range batch(w, fmt.Sprint("new ", round)) {
+			for _, r := range batch(w, text) {
 				want[r.ID] = string(r.Value)
 			}
 		}
