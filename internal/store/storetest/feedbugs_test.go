@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -240,6 +241,7 @@ func followBugs() []bug {
 				return out, err
 			}
 		})},
+		{"what the dead wrote keeps its numbers", "deaths in the middle of a put", unpublished()},
 		{"readable late, after a takeover", late, becomesReadableLate()},
 	}
 }
@@ -282,6 +284,35 @@ func becomesReadableLate() func(store.Store) store.Store {
 					met[r.Change] = time.Now()
 				}
 				return r.Change%7 == 0 && time.Since(met[r.Change]) < 20*time.Millisecond
+			}), err
+		}
+	})
+}
+
+// unpublished loses the answer of each put whose time is limited: it is written, and nobody ever reads its numbers.
+func unpublished() func(store.Store) store.Store {
+	var mu sync.Mutex
+	var hidden [][2]int64
+	return breakingWork(func(under store.Store, b *brokenWork) {
+		b.put = func(ctx ctxt, f domain.Feed, rs []domain.Record) ([]domain.Outcome, error) {
+			if _, limited := ctx.Deadline(); !limited {
+				return under.PutRecords(ctx, f, rs)
+			}
+			ctx = context.WithoutCancel(ctx)
+			before, _ := under.Feed(ctx, f.Tenant, f.ConnectionID)
+			_, _ = under.PutRecords(ctx, f, rs)
+			after, _ := under.Feed(ctx, f.Tenant, f.ConnectionID)
+			mu.Lock()
+			defer mu.Unlock()
+			hidden = append(hidden, [2]int64{before.Published, after.Published})
+			return nil, connectors.Errorf(connectors.Timeout, "the time is over")
+		}
+		b.list = func(ctx ctxt, t tenant, connection string, q store.RecordQuery) ([]domain.Record, error) {
+			list, err := under.ListRecords(ctx, t, connection, q)
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.DeleteFunc(list, func(r domain.Record) bool {
+				return slices.ContainsFunc(hidden, func(h [2]int64) bool { return h[0] < r.Change && r.Change <= h[1] })
 			}), err
 		}
 	})

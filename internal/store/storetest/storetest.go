@@ -120,6 +120,7 @@ func recordChecks() []Check {
 		{"feeds that are dropped", droppedFeeds},
 		{"epochs", epochs},
 		{"late writes", lateWrites},
+		{"deaths in the middle of a put", deathsInTheMiddle},
 		{"nothing is missed", nothingMissed},
 	}
 }
