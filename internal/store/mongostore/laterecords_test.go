@@ -65,21 +65,27 @@ func TestLateRecords(t *testing.T) {
 				}
 				reader := &follower{seen: map[string]string{}}
 				must(t, reader.read(t.Context(), witness))
-				var next domain.Feed
-				var nextErr error
+				type takeover struct {
+					feed domain.Feed
+					err  error
+				}
+				takeovers := make(chan takeover, 1)
 				p.next(fault{"update", c.loss, func() {
-					if next, nextErr = witness.TakeFeed(t.Context(), acme, "con_1", "me", time.Minute); nextErr == nil {
-						_, nextErr = witness.PutRecords(t.Context(), next, c.meanwhile)
+					next, err := witness.TakeFeed(t.Context(), acme, "con_1", "me", time.Minute)
+					if err == nil {
+						_, err = witness.PutRecords(t.Context(), next, c.meanwhile)
 					}
-					if nextErr == nil {
-						nextErr = reader.read(t.Context(), witness)
+					if err == nil {
+						err = reader.read(t.Context(), witness)
 					}
+					takeovers <- takeover{next, err}
 				}})
 				_, late := s.PutRecords(t.Context(), f, []domain.Record{record("1", "late")})
-				must(t, nextErr)
 				p.wantMet(t, 1)
+				next := <-takeovers
+				must(t, next.err)
 				wantCode(t, "a put that was overtaken", late, connectors.Conflict)
-				_, err = witness.PutRecords(t.Context(), next, c.after)
+				_, err = witness.PutRecords(t.Context(), next.feed, c.after)
 				must(t, err)
 				must(t, reader.read(t.Context(), witness))
 				all := &follower{seen: map[string]string{}}
