@@ -14,7 +14,8 @@ import (
 )
 
 func bugs() []bug {
-	return slices.Concat(spoiltValues(), workBugs(), grantBugs(), revisionBugs(), tenantBugs(), listBugs(), syncStateBugs(), auditBugs(), lifeBugs(), racingBugs())
+	return slices.Concat(spoiltValues(), grantBugs(), revisionBugs(), tenantBugs(), listBugs(), syncStateBugs(), auditBugs(), lifeBugs(), racingBugs(),
+		workBugs(), jobBugs(), recordBugs(), feedBugs())
 }
 
 // onConnection returns a fault that changes connections as they are read.

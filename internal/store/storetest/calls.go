@@ -16,8 +16,8 @@ type call struct {
 	foreign connectors.Code
 	// creates says that the call makes a record, which a tenant without records may do as well.
 	creates bool
-	// global says that the call is not a tenant's.
-	global bool
+	// global says that the call is not a tenant's; all that it changes what every tenant has.
+	global, all bool
 }
 
 // seed makes two records of each kind for a tenant.
@@ -29,6 +29,7 @@ func seed(t TB, s store.Store, tenant domain.Tenant) {
 		}
 		must(t, s.AppendAudit(t.Context(), audit(tenant, "aud_"+key, "seed", key)))
 	}
+	seedWork(t, s, tenant)
 }
 
 func count[T any](list []T, err error) (int, error) { return len(list), err }
@@ -41,7 +42,9 @@ func done(err error) (int, error) { return 1, err }
 func calls() []call {
 	all := append(connectionCalls(), tokenCalls()...)
 	all = append(all, syncStateCalls()...)
-	return append(all, otherCalls()...)
+	all = append(all, otherCalls()...)
+	all = append(all, jobCalls()...)
+	return append(all, recordCalls()...)
 }
 
 type (

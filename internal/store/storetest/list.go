@@ -64,6 +64,8 @@ func listers() []lister {
 			},
 		},
 		auditLister(store.AuditFilter{}),
+		jobLister(store.JobFilter{}),
+		recordLister(store.RecordFind{Kind: domain.ItemRecord}),
 	}
 }
 
@@ -271,6 +273,9 @@ func otherTenants(t TB, open func() store.Store) {
 	}
 	same(t, "records after another tenant's calls", kept(t, s, acme, other), before)
 	for _, c := range calls() {
+		if c.all {
+			continue
+		}
 		if _, err := c.run(t.Context(), s, acme); err != nil {
 			t.Errorf("%s on an own record: %v (%s)", c.name, err, connectors.CodeOf(err))
 		}

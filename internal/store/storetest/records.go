@@ -3,12 +3,10 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
+	"math"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/store"
 )
@@ -27,9 +25,9 @@ func gone(id string) domain.Record {
 	return domain.Record{Kind: domain.ItemRecord, ID: id, ContainerID: "PAY", Deleted: true, Reason: "deleted", SyncedAt: changedAt}
 }
 
-func take(t TB, s store.Store, owner string) domain.Feed {
+func take(t TB, s store.Store, owner string, lease time.Duration) domain.Feed {
 	t.Helper()
-	f, err := s.TakeFeed(t.Context(), acme, feedID, owner, time.Hour)
+	f, err := s.TakeFeed(t.Context(), acme, feedID, owner, lease)
 	must(t, err)
 	return f
 }
@@ -41,24 +39,47 @@ func putRecords(t TB, s store.Store, f domain.Feed, rs ...domain.Record) []domai
 	return out
 }
 
-// feedSince returns what follows a number, as a reader reads it: first how far it may read, then what there is.
-func feedSince(t TB, s store.Store, after int64) ([]domain.Record, domain.Feed) {
+// wantPut puts one record and checks what becomes of it, and that exactly a change has a number, the next one. It returns
+// the record as it is stored.
+func wantPut(t TB, s store.Store, f domain.Feed, r domain.Record, want domain.Outcome) domain.Record {
+	t.Helper()
+	before := published(t, s)
+	same(t, "what became of "+r.ID, putRecords(t, s, f, r), []domain.Outcome{want})
+	changes := feedSince(t, s, before)
+	if want == domain.Unchanged {
+		same(t, "changes by what is unchanged", len(changes), 0)
+		return domain.Record{}
+	}
+	if len(changes) != 1 {
+		t.Fatalf("the put of %s made the changes %+v, want one", r.ID, changes)
+	}
+	return changes[0]
+}
+
+func published(t TB, s store.Store) int64 {
 	t.Helper()
 	f, err := s.Feed(t.Context(), acme, feedID)
 	must(t, err)
+	return f.Published
+}
+
+// feedSince returns what follows a number, as a reader reads it: first how far it may read, then what there is.
+func feedSince(t TB, s store.Store, after int64) []domain.Record {
+	t.Helper()
+	upTo := published(t, s)
 	var all []domain.Record
 	for {
-		page, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: after, UpTo: f.Published, Raw: true, Limit: 7})
+		page, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: after, UpTo: upTo, Raw: true, Limit: 7})
 		must(t, err)
 		for _, r := range page {
-			if r.Change <= after || r.Change > f.Published {
-				t.Errorf("change %d after %d, published %d", r.Change, after, f.Published)
+			if r.Change <= after || r.Change > upTo {
+				t.Fatalf("the record %s has the number %d, after %d and up to %d", r.ID, r.Change, after, upTo)
 			}
 			after = r.Change
 		}
 		all = append(all, page...)
 		if len(page) < 7 {
-			return all, f
+			return all
 		}
 	}
 }
@@ -71,265 +92,136 @@ func idsOf(rs []domain.Record) string {
 	return strings.Join(out, " ")
 }
 
-// putsAndNumbers holds what a put does to a record, and that each change has the next number.
+// oddJSON are values that are easily spoilt.
+var oddJSON = []json.RawMessage{
+	nil,
+	json.RawMessage("null"),
+	json.RawMessage("{ \"b\" : 1.0,\n\t\"a\":1e2, \"a\":\"\\u00e9\\/\" }"),
+	json.RawMessage(`{"big":` + strings.Repeat("9", 400) + `,"exact":12345678901234567890.10,"min":-0}`),
+	json.RawMessage(`{"text":"` + strings.Repeat("ü漢🧑‍🚀", 60_000) + `"}`),
+	json.RawMessage("{\"latin\":\"gr\xf6\xdfe\",\"nul\":\"\\u0000\",\"$set\":{\"a.b\":1}}"),
+	json.RawMessage(`"<b>&amp;` + "\u2028" + `"`),
+}
+
+func roundTripRecords(t TB, open func() store.Store) {
+	s := open()
+	f := take(t, s, odd, long)
+	for i, at := range oddTimes {
+		r := domain.Record{
+			Kind: []domain.Kind{domain.ContainerRecord, domain.ItemRecord, domain.CommentRecord}[i%3], ID: odd + sortable(i), ContainerID: "c" + odd,
+			ItemID: []string{"", "", "i" + odd}[i%3], SyncedAt: at, Hash: "h" + odd, Seen: int64(i), Value: oddJSON[i], Raw: oddJSON[len(oddJSON)-1-i],
+		}
+		given := r
+		given.Change = 1 << 50 // is ignored
+		got := wantPut(t, s, f, given, domain.Created)
+		wantUTC(t, got.SyncedAt)
+		r.Change, r.Seen, r.SyncedAt = got.Change, got.Seen, utc(at)
+		same(t, "record", got, r)
+		plain, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: got.Change - 1, UpTo: got.Change, Limit: 2})
+		must(t, err)
+		r.Raw = nil
+		same(t, "record without raw", plain, []domain.Record{r})
+
+		change := r
+		change.Hash, change.ContainerID, change.ItemID, change.SyncedAt = "", "", "another", changedAt
+		change.Value, change.Raw = oddJSON[len(oddJSON)-1-i], oddJSON[i]
+		got = wantPut(t, s, f, change, domain.Updated)
+		change.Change, change.Seen = got.Change, got.Seen
+		same(t, "changed record", got, change)
+	}
+}
+
+// putsAndNumbers holds what a put does to a record, and that each change has a number that was never used.
 func putsAndNumbers(t TB, open func() store.Store) {
 	s := open()
-	none, err := s.Feed(t.Context(), acme, feedID)
-	must(t, err)
-	same(t, "a feed that never was", none, domain.Feed{Tenant: acme, ConnectionID: feedID})
-	f := take(t, s, "w")
-	if f.Epoch == "" || f.Fence != 1 || f.Published != 0 {
-		t.Errorf("taken %+v", f)
-	}
-	hostile := item("$a.b/ü' --", "$x \x7f 漢字")
-	hostile.Raw = json.RawMessage(`{"big":` + strings.Repeat("9", 400) + `,"text":"` + strings.Repeat("ü", 500_000) + `"}`)
-	same(t, "new ones", putRecords(t, s, f, item("1", "a"), item("2", "a"), hostile), []domain.Outcome{domain.Created, domain.Created, domain.Created})
-	all, f2 := feedSince(t, s, 0)
-	same(t, "published", f2.Published, int64(3))
-	want := hostile
-	want.Change = all[len(all)-1].Change
-	same(t, "a record as it was given", all[len(all)-1], want)
-	same(t, "the same again", putRecords(t, s, f, item("1", "a"), gone("none")), []domain.Outcome{domain.Unchanged, domain.Unchanged})
-	if all, _ = feedSince(t, s, 3); len(all) != 0 {
-		t.Errorf("what did not change came as %+v", all)
-	}
-	changesAndTombstones(t, s, f)
-}
-
-// changesAndTombstones goes on with the three records of putsAndNumbers.
-func changesAndTombstones(t TB, s store.Store, f domain.Feed) {
-	t.Helper()
-	moved := item("2", "b")
+	f := take(t, s, "w", long)
+	same(t, "a put of nothing", len(putRecords(t, s, f)), 0)
+	first := wantPut(t, s, f, item("1", "a"), domain.Created)
+	wantPut(t, s, f, item("1", "a"), domain.Unchanged)
+	unlike := item("1", "b")
+	unlike.Hash, unlike.ContainerID, unlike.SyncedAt = first.Hash, "OPS", changedAt.Add(1)
+	wantPut(t, s, f, unlike, domain.Unchanged)
+	same(t, "a record after puts of its hash", feedSince(t, s, first.Change-1), []domain.Record{first})
+	moved := item("1", "b")
 	moved.ContainerID = "OPS"
-	elsewhere := gone("2")
-	same(t, "changed", putRecords(t, s, f, moved), []domain.Outcome{domain.Updated})
-	same(t, "missed in a container that it left", putRecords(t, s, f, elsewhere, gone("1")), []domain.Outcome{domain.Unchanged, domain.Tombstone})
-	all, _ := feedSince(t, s, 3)
-	same(t, "changes", idsOf(all), "2 1")
-	if r := all[1]; !r.Deleted || r.Reason != "deleted" || r.Value != nil || r.Raw != nil || r.Hash != "" || r.ContainerID != "PAY" {
-		t.Errorf("a tombstone: %+v", r)
+	if second := wantPut(t, s, f, moved, domain.Updated); second.ContainerID != "OPS" {
+		t.Errorf("a record that moved: %+v", second)
 	}
-	same(t, "back to life, and dead twice", putRecords(t, s, f, item("1", "a")), []domain.Outcome{domain.Created})
-	same(t, "dead", putRecords(t, s, f, gone("1")), []domain.Outcome{domain.Tombstone})
-	same(t, "dead again", putRecords(t, s, f, gone("1")), []domain.Outcome{domain.Unchanged})
-	plain, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{UpTo: 100, Kind: domain.ItemRecord, ContainerID: "OPS", Limit: 10})
-	must(t, err)
-	if len(plain) != 1 || plain[0].ID != "2" || plain[0].Raw != nil {
-		t.Errorf("narrowed, without raw: %+v", plain)
+
+	// An id is one of its kind. Of one call each record has its own outcome, and its own number.
+	box, note := item("1", "a"), item("1", "a")
+	box.Kind, note.Kind, note.ItemID = domain.ContainerRecord, domain.CommentRecord, "1"
+	same(t, "outcomes of one call", putRecords(t, s, f, box, moved, note, item("2", "a"), gone("none")),
+		[]domain.Outcome{domain.Created, domain.Unchanged, domain.Created, domain.Created, domain.Unchanged})
+	wantPut(t, s, f, item("2", "b"), domain.Updated)
+	wantPut(t, s, f, gone("2"), domain.Tombstone)
+	all := feedSince(t, s, 0)
+	if len(all) != 4 {
+		t.Fatalf("the records are %+v, want 4", all)
 	}
-	foreign, err := s.ListRecords(t.Context(), other, feedID, store.RecordQuery{UpTo: 100, Limit: 10})
-	must(t, err)
-	same(t, "another tenant's", len(foreign), 0)
+	same(t, "the last changes", idsOf(all[2:]), "1 2")
+	same(t, "up to the last change", published(t, s) >= all[3].Change, true)
+	manyNumbers(t, s, f)
 }
 
-// leasesOfFeeds holds that one writes at a time, and that who lost the lease publishes nothing.
-func leasesOfFeeds(t TB, open func() store.Store) {
-	s, b := open(), open()
-	f := take(t, s, "a")
-	_, err := b.TakeFeed(t.Context(), acme, feedID, "b", time.Hour)
-	wantCode(t, "a feed that is held", err, connectors.Conflict)
-	again := take(t, b, "a")
-	same(t, "the holder's next fence", again.Fence, f.Fence+1)
-	_, err = s.PutRecords(t.Context(), f, []domain.Record{item("1", "a")})
-	wantCode(t, "a put under a lost lease", err, connectors.Conflict)
-	_, err = s.MarkRecords(t.Context(), f, domain.ItemRecord, []string{"1"}, 5)
-	wantCode(t, "a mark under a lost lease", err, connectors.Conflict)
-	wantCode(t, "keeping a lost lease", s.KeepFeed(t.Context(), f, time.Hour), connectors.Conflict)
-	must(t, s.ReleaseFeed(t.Context(), f))
-	if all, _ := feedSince(t, s, 0); len(all) > 0 {
-		t.Errorf("a lost lease published %+v", all)
-	}
-	must(t, b.KeepFeed(t.Context(), again, term))
-	_, err = s.TakeFeed(t.Context(), acme, feedID, "b", time.Hour)
-	wantCode(t, "a feed that is still held", err, connectors.Conflict)
-	begin := time.Now()
-	for {
-		if f, err = s.TakeFeed(t.Context(), acme, feedID, "b", time.Hour); err == nil {
-			break
+// manyNumbers puts more records than a page, in several calls, and reads what each call did.
+func manyNumbers(t TB, s store.Store, f domain.Feed) {
+	t.Helper()
+	used := map[int64]string{}
+	last := published(t, s)
+	for round := range 3 {
+		var rs []domain.Record
+		for i := range 300 {
+			rs = append(rs, item("many "+sortable(i), fmt.Sprint(round, i%(round+2) == 0)))
 		}
-		wantCode(t, "a feed that is still held", err, connectors.Conflict)
-		if time.Since(begin) > 20*term {
-			t.Fatalf("a lease never ended")
-		}
-		time.Sleep(term / 50)
-	}
-	putRecords(t, s, f, item("1", "a"))
-	must(t, s.ReleaseFeed(t.Context(), f))
-	_, err = s.PutRecords(t.Context(), f, []domain.Record{item("1", "b")})
-	wantCode(t, "a put under a lease that was given back", err, connectors.Conflict)
-	same(t, "the next holder's fence", take(t, b, "c").Fence, f.Fence+1)
-}
-
-// censusOfRecords holds the stamps of records, and what is found and counted by them.
-func censusOfRecords(t TB, open func() store.Store) {
-	s, ctx := open(), t.Context()
-	f := take(t, s, "w")
-	for i := range 5 {
-		putRecords(t, s, f, item(sortable(i), "a"))
-	}
-	note := domain.Record{Kind: domain.CommentRecord, ID: "c1", ItemID: sortable(1), ContainerID: "PAY", Hash: "x", SyncedAt: changedAt, Value: json.RawMessage("{}")}
-	putRecords(t, s, f, note, gone(sortable(4)))
-	missing, err := s.MarkRecords(ctx, f, domain.ItemRecord, []string{sortable(0), sortable(4), "none", "c1"}, 7)
-	must(t, err)
-	same(t, "missing", strings.Join(missing, " "), sortable(4)+" none c1")
-	stamped := item(sortable(1), "a")
-	stamped.Seen = 7
-	same(t, "a put with a stamp", putRecords(t, s, f, stamped), []domain.Outcome{domain.Unchanged})
-	changed := item(sortable(2), "b")
-	changed.Seen = 6
-	putRecords(t, s, f, changed)
-	q := store.RecordFind{Kind: domain.ItemRecord, ContainerID: "PAY", SeenBelow: 7}
-	found, err := s.FindRecords(ctx, acme, feedID, q, store.List{Limit: 10})
-	must(t, err)
-	same(t, "not seen", idsOf(found), sortable(2)+" "+sortable(3))
-	n, err := s.CountRecords(ctx, acme, feedID, q)
-	must(t, err)
-	same(t, "how many were not seen", n, 2)
-	found, err = s.FindRecords(ctx, acme, feedID, store.RecordFind{Kind: domain.ItemRecord}, store.List{After: sortable(1), Limit: 1})
-	must(t, err)
-	same(t, "after one", idsOf(found), sortable(2))
-	if found[0].Value != nil || found[0].Hash != "h b" || found[0].Seen != 6 {
-		t.Errorf("found %+v", found[0])
-	}
-	found, err = s.FindRecords(ctx, acme, feedID, store.RecordFind{Kind: domain.CommentRecord, ItemID: sortable(1)}, store.List{Limit: 10})
-	must(t, err)
-	same(t, "comments of an item", idsOf(found), "c1")
-	stamped.Seen = 3
-	putRecords(t, s, f, stamped)
-	n, err = s.CountRecords(ctx, acme, feedID, q)
-	must(t, err)
-	same(t, "a lower stamp changes nothing", n, 2)
-}
-
-// endsOfFeeds holds what becomes of tombstones, of epochs, and of a feed that is dropped.
-func endsOfFeeds(t TB, open func() store.Store) {
-	s, ctx := open(), t.Context()
-	f := take(t, s, "w")
-	putRecords(t, s, f, item("1", "a"), item("2", "a"), item("3", "a"))
-	putRecords(t, s, f, gone("1"), gone("2"))
-	late := gone("3")
-	late.SyncedAt = changedAt.Add(time.Hour)
-	putRecords(t, s, f, late)
-	n, err := s.SweepTombstones(ctx, changedAt.Add(time.Minute), 1)
-	must(t, err)
-	same(t, "swept, one at a time", n, 1)
-	n, err = s.SweepTombstones(ctx, changedAt.Add(time.Minute), 100)
-	must(t, err)
-	same(t, "swept", n, 1)
-	all, f2 := feedSince(t, s, 0)
-	same(t, "what is left", idsOf(all), "3")
-	same(t, "the oldest", []int64{f2.Oldest, f2.Published}, []int64{5, 6})
-	must(t, s.NewEpochs(ctx))
-	_, f3 := feedSince(t, s, 0)
-	if f3.Epoch == f2.Epoch || f3.Epoch == "" || f3.Published != 6 {
-		t.Errorf("a new epoch: %+v", f3)
-	}
-	f = take(t, s, "w")
-	putRecords(t, s, f, item("4", "a"), item("5", "a"))
-	total := 0
-	for {
-		n, err := s.DropFeed(ctx, acme, feedID, 2)
-		must(t, err)
-		if total += n; n == 0 {
-			break
-		}
-	}
-	same(t, "dropped", total, 3)
-	_, err = s.PutRecords(ctx, f, []domain.Record{item("6", "a")})
-	wantCode(t, "a put into a feed that was dropped", err, connectors.Conflict)
-	again := take(t, s, "x")
-	if again.Epoch == f.Epoch || again.Published != 0 {
-		t.Errorf("a feed that was dropped comes back as %+v", again)
-	}
-	_, err = s.PutRecords(ctx, f, []domain.Record{item("6", "a")})
-	wantCode(t, "a put by the holder of a feed that was dropped", err, connectors.Conflict)
-}
-
-// reader pages through the feed by change, and keeps what it was given.
-type reader struct {
-	seen map[string]string
-	at   int64
-}
-
-func (r *reader) follow(t TB, s store.Store) {
-	f, err := s.Feed(t.Context(), acme, feedID)
-	must(t, err)
-	for {
-		page, err := s.ListRecords(t.Context(), acme, feedID, store.RecordQuery{After: r.at, UpTo: f.Published, Limit: 5})
-		must(t, err)
-		for _, rec := range page {
-			r.at = rec.Change
-			if delete(r.seen, rec.ID); !rec.Deleted {
-				r.seen[rec.ID] = string(rec.Value)
+		putRecords(t, s, f, rs...)
+		changes := feedSince(t, s, last)
+		same(t, "how many changes", len(changes), len(rs))
+		for _, r := range changes {
+			if of, is := used[r.Change]; is {
+				t.Errorf("the number %d is of %s and of %s", r.Change, of, r.ID)
 			}
-		}
-		if len(page) < 5 {
-			return
+			used[r.Change], last = r.ID, r.Change
 		}
 	}
+	same(t, "how many numbers", len(used), 900)
 }
 
-// someRecords returns a few records of a writer's own ids, some of them tombstones.
-func someRecords(r *rand.Rand, writer int) []domain.Record {
-	var rs []domain.Record
-	for range 1 + r.IntN(5) {
-		id := fmt.Sprint(writer, "-", r.IntN(40))
-		switch {
-		case strings.Contains(idsOf(rs)+" ", id+" "):
-		case r.IntN(6) > 0:
-			rs = append(rs, item(id, fmt.Sprint(r.IntN(3))))
-		default:
-			rs = append(rs, gone(id))
+// tombstones holds what becomes of a record that is gone, and of one that comes back.
+func tombstones(t TB, open func() store.Store) {
+	s := open()
+	f := take(t, s, "w", long)
+	note := item("1", "a")
+	note.Kind, note.ItemID, note.ContainerID = domain.CommentRecord, "item", "OPS"
+	wantPut(t, s, f, note, domain.Created)
+	bury := func(containerID string) domain.Record {
+		return domain.Record{
+			Kind: domain.CommentRecord, ID: "1", ContainerID: containerID, ItemID: "x", Deleted: true, Reason: odd, SyncedAt: changedAt.Add(1),
+			Hash: "x", Value: json.RawMessage(`{"x":1}`), Raw: json.RawMessage(`{"x":1}`), Change: math.MaxInt64,
 		}
 	}
-	return rs
-}
+	wantPut(t, s, f, bury("PAY"), domain.Unchanged)
+	wantPut(t, s, f, bury("ops"), domain.Unchanged)
+	unlike := bury("OPS")
+	unlike.Kind = domain.ItemRecord
+	wantPut(t, s, f, unlike, domain.Unchanged)
+	got := wantPut(t, s, f, bury("OPS"), domain.Tombstone)
+	want := domain.Record{
+		Kind: domain.CommentRecord, ID: "1", ContainerID: "OPS", ItemID: "item", Change: got.Change, Deleted: true, Reason: odd, SyncedAt: changedAt.Add(1), Seen: got.Seen,
+	}
+	same(t, "a tombstone", got, want)
+	again := bury("OPS")
+	again.Reason, again.SyncedAt = "moved", changedAt.Add(2)
+	wantPut(t, s, f, again, domain.Unchanged)
+	same(t, "a tombstone after another one", feedSince(t, s, got.Change-1), []domain.Record{want})
+	note.Hash = "" // as the tombstone has it
+	back := wantPut(t, s, f, note, domain.Created)
+	note.Change, note.Seen = back.Change, back.Seen
+	same(t, "a record that came back", back, note)
+	wantPut(t, s, f, bury(""), domain.Tombstone) // it names no container
 
-// nothingMissed is the promise of the feed: holders write, some die in the middle, others take over, and a reader that pages
-// by change all the while ends with what is stored.
-func nothingMissed(t TB, open func() store.Store) {
-	const holders, putsOfEach = 6, 12
-	r, watcher, done := &reader{seen: map[string]string{}}, open(), make(chan struct{})
-	var following sync.WaitGroup
-	following.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				r.follow(t, watcher)
-			}
-		}
-	})
-	var mu sync.Mutex
-	want := map[string]string{}
-	for h := range holders {
-		s := open()
-		f := take(t, s, "the job") // the same owner takes over at once, as the next worker of a job does
-		var writers sync.WaitGroup
-		for w := range 3 { // containers are read in parallel: each writer has ids of its own
-			random := rand.New(rand.NewPCG(uint64(h), uint64(w)))
-			writers.Go(func() {
-				for range putsOfEach {
-					rs := someRecords(random, w)
-					if _, err := s.PutRecords(t.Context(), f, rs); err != nil {
-						t.Errorf("put: %v", err)
-						return
-					}
-					mu.Lock()
-					for _, rec := range rs {
-						if delete(want, rec.ID); !rec.Deleted {
-							want[rec.ID] = string(rec.Value)
-						}
-					}
-					mu.Unlock()
-				}
-			})
-		}
-		writers.Wait() // and then it dies: it gives nothing back
-	}
-	close(done)
-	following.Wait()
-	r.follow(t, watcher)
-	same(t, "what a reader ends with", r.seen, want)
+	q := store.RecordQuery{UpTo: published(t, s), ContainerID: "OPS", Kind: domain.CommentRecord, Limit: 10}
+	listed, err := s.ListRecords(t.Context(), acme, feedID, q)
+	must(t, err)
+	same(t, "a tombstone of its container", idsOf(listed), "1")
 }

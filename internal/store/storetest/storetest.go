@@ -11,6 +11,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/unified-connector/ucf/internal/store"
@@ -37,6 +38,10 @@ type Check struct {
 
 // Checks returns the suite.
 func Checks() []Check {
+	return slices.Concat(basicChecks(), jobChecks(), recordChecks())
+}
+
+func basicChecks() []Check {
 	return []Check{
 		{"round trip of connections", roundTripConnections},
 		{"round trip of tokens", roundTripTokens},
@@ -75,17 +80,47 @@ func Checks() []Check {
 		{"concurrent changes of one record", concurrentChanges},
 		{"concurrent creation of one record", concurrentCreation},
 		{"identity", identity},
+	}
+}
+
+func jobChecks() []Check {
+	return []Check{
 		{"round trip of jobs", roundTripJobs},
+		{"idempotency keys", idempotencyKeys},
 		{"claims", claims},
+		{"due times", dueTimes},
+		{"beats", beats},
+		{"ends of jobs", endsOfJobs},
 		{"claims of the dead", claimsOfTheDead},
-		{"a job is claimed by one", oneJobEach},
+		{"each job is claimed by one", oneJobEach},
+		{"a job is claimed by one", oneClaimant},
 		{"turns are fair", fairTurns},
+		{"none comes before who waits", noQueueJumping},
+		{"jobs of one tenant", jobsPerTenant},
 		{"cancels", cancels},
 		{"lists of jobs", listsOfJobs},
+		{"sweeps of jobs", sweepsOfJobs},
+	}
+}
+
+func recordChecks() []Check {
+	return []Check{
+		{"round trip of records", roundTripRecords},
 		{"puts and numbers", putsAndNumbers},
+		{"tombstones", tombstones},
+		{"pages of changes", pagesOfChanges},
+		{"feeds are apart", feedsApart},
 		{"leases of feeds", leasesOfFeeds},
-		{"census of records", censusOfRecords},
-		{"ends of feeds", endsOfFeeds},
+		{"ends of leases", endsOfLeases},
+		{"a feed is held by one", oneHolder},
+		{"finding records", findingRecords},
+		{"stamps of records", stamps},
+		{"sweeps of tombstones", sweepsOfTombstones},
+		{"oldest before tombstones vanish", oldestFirst},
+		{"feeds that are dropped", droppedFeeds},
+		{"epochs", epochs},
+		{"late writes", lateWrites},
+		{"deaths in the middle of a put", deathsInTheMiddle},
 		{"nothing is missed", nothingMissed},
 	}
 }

@@ -54,6 +54,8 @@ type contents struct {
 	SyncStates  []domain.SyncState
 	Settings    []domain.ConnectorSetting
 	Audit       []domain.AuditEntry
+	Jobs        []domain.Job
+	Feeds       []feedContents
 }
 
 // kept reads all that the checks keep of the tenants.
@@ -63,11 +65,13 @@ func kept(t TB, s store.Store, tenants ...domain.Tenant) map[domain.Tenant]conte
 	out := map[domain.Tenant]contents{}
 	for _, tenant := range tenants {
 		var c contents
-		var errs [5]error
+		var errs [6]error
 		c.Connections, errs[0] = s.ListConnections(ctx, tenant, "", all)
 		c.Tokens, errs[1] = s.ListTokens(ctx, tenant, all)
 		c.SyncStates, errs[2] = s.ListSyncStates(ctx, tenant, connectionID)
 		c.Audit, errs[3] = s.ListAudit(ctx, tenant, store.AuditFilter{}, all)
+		c.Jobs, errs[5] = s.ListJobs(ctx, tenant, store.JobFilter{}, all)
+		c.Feeds = []feedContents{recordsOf(t, s, tenant, feedID), recordsOf(t, s, tenant, feedID+"_2")}
 		for _, key := range []string{"one", "two", "new"} {
 			set, err := s.ConnectorSetting(ctx, tenant, key)
 			if err == nil {

@@ -1,0 +1,112 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
+	"github.com/unified-connector/ucf/internal/store"
+)
+
+// claimed claims until there is nothing left, and returns the IDs in their order.
+func claimed(t TB, s store.Store, c store.Claim) []string {
+	t.Helper()
+	var ids []string
+	for range 200 {
+		j, err := s.ClaimJob(t.Context(), c)
+		if connectors.CodeOf(err) == connectors.NotFound {
+			return ids
+		}
+		must(t, err)
+		ids = append(ids, j.ID)
+	}
+	t.Fatalf("there is always something to claim")
+	return nil
+}
+
+// fairTurns holds that a tenant's jobs are claimed as they came, and that a tenant with many keeps no other waiting for
+// all of them.
+func fairTurns(t TB, open func() store.Store) {
+	s, anything := open(), store.Claim{Owner: "w", Term: long}
+	const many = 50
+	var own []string
+	for i := range many {
+		own = append(own, "job_"+sortable(many-i)) // the last one first, so that it is no order of ids
+		must(t, s.CreateJob(t.Context(), job(acme, sortable(many-i))))
+	}
+	first := []string{claim(t, s, anything).ID}
+	for i := range 3 {
+		must(t, s.CreateJob(t.Context(), job(other, fmt.Sprint("other_", i))))
+	}
+	order := append(first, claimed(t, s, anything)...)
+	for i := range 3 {
+		id := fmt.Sprint("job_other_", i)
+		if at := slices.Index(order, id); at < 1 || at > 2*i+2 {
+			t.Errorf("%s was claimed as number %d of %v", id, at, order)
+		}
+	}
+	same(t, "a tenant's own order", slices.DeleteFunc(order, func(id string) bool { return !slices.Contains(own, id) }), own)
+}
+
+// noQueueJumping holds that who comes later is not before the first one that waits, whatever waits for its time.
+func noQueueJumping(t TB, open func() store.Store) {
+	s := open()
+	late := job("tenant-late", "0_late")
+	late.NotBefore = time.Now().Add(long)
+	must(t, s.CreateJob(t.Context(), late))
+	for i := range 3 {
+		must(t, s.CreateJob(t.Context(), job(acme, fmt.Sprint("1_", i))))
+	}
+	for i := range 2 {
+		same(t, "a tenant's own order", claim(t, s, store.Claim{Owner: "w", Term: long}).ID, fmt.Sprint("job_1_", i))
+	}
+	for i := range 5 {
+		must(t, s.CreateJob(t.Context(), job(domain.Tenant(fmt.Sprint("tenant-", i)), fmt.Sprint("2_", i))))
+	}
+	same(t, "the first one that waited", claim(t, s, store.Claim{Owner: "w", Term: long}).ID, "job_1_2")
+	same(t, "how many were claimed after it", len(claimed(t, s, store.Claim{Owner: "w", Term: long})), 5)
+}
+
+// jobsPerTenant holds that a tenant runs no more jobs than a claim allows, and that its limit is no other's.
+func jobsPerTenant(t TB, open func() store.Store) {
+	s, ctx := open(), t.Context()
+	for i := range 4 {
+		must(t, s.CreateJob(ctx, job(acme, sortable(i))))
+	}
+	two := store.Claim{Owner: "w", Term: long, PerTenant: 2}
+	same(t, "how many were claimed", len(claimed(t, s, two)), 2)
+	must(t, s.CreateJob(ctx, job(other, "one")))
+	same(t, "another tenant's", claimed(t, s, two), []string{"job_one"})
+	wantCounts(t, s, acme, 2, 2)
+	wantCounts(t, s, other, 0, 1)
+	wantCounts(t, s, empty, 0, 0)
+
+	running, err := s.ListJobs(ctx, acme, store.JobFilter{Status: domain.JobRunning}, store.List{Limit: 10})
+	must(t, err)
+	if len(running) != 2 {
+		t.Fatalf("%d jobs run, want 2", len(running))
+	}
+	must(t, s.EndJob(ctx, holdOf(running[0]), ended(running[0])))
+	wantCounts(t, s, acme, 2, 1)
+	must(t, s.CreateJob(ctx, job(other, "two")))
+	same(t, "how many were claimed after an end", len(claimed(t, s, two)), 2)
+	wantCounts(t, s, acme, 1, 2)
+
+	// One that is taken over runs already: a tenant at its limit is not kept from it.
+	_, err = s.BeatJob(ctx, holdOf(running[1]), term, nil)
+	must(t, err)
+	taken := awaitClaim(t, s, two)
+	same(t, "a job that was taken over at the limit", []any{taken.ID, taken.Takeovers}, []any{running[1].ID, 1})
+	wantCounts(t, s, acme, 1, 2)
+	same(t, "how many are claimed without a limit", len(claimed(t, s, store.Claim{Owner: "w", Term: long})), 1)
+	wantCounts(t, s, acme, 0, 3)
+}
+
+func wantCounts(t TB, s store.Store, tenant domain.Tenant, wantQueued, wantRunning int) {
+	t.Helper()
+	queued, running, err := s.CountJobs(t.Context(), tenant)
+	must(t, err)
+	same(t, fmt.Sprintf("queued and running jobs of %s", tenant), []int{queued, running}, []int{wantQueued, wantRunning})
+}
