@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/app"
 )
 
@@ -77,18 +76,6 @@ func (c *commandLine) checkRestored(cmd *cobra.Command, a *app.App) error {
 		return err
 	}
 	return nil
-}
-
-func (c *commandLine) storeCopyCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "copy", Short: "Move everything between the embedded store and MongoDB (not part of this version)", Args: args(),
-		Long:    "Move everything between the embedded store and MongoDB. This is not part of this version.",
-		Example: "  ucf store copy",
-		RunE: func(*cobra.Command, []string) error {
-			return connectors.Errorf(connectors.Unsupported,
-				"copying between the embedded store and MongoDB is not part of this version: connect anew with MONGODB_URL set, and run a first sync")
-		},
-	}
 }
 
 func countsView(counts map[string]int) view {

@@ -20,7 +20,10 @@ const metadata = "meta"
 // and only then writes what they would not understand.
 const format = 1
 
-var errNewer = errors.New("written by a newer version")
+var (
+	errNewer  = errors.New("written by a newer version")
+	errMarked = errors.New("marked by a copy")
+)
 
 // gate remembers whether this binary may write.
 type gate struct {
@@ -35,7 +38,7 @@ func (s *Store) mayWrite(ctx context.Context) error {
 	next := s.gate.next.Load()
 	if now.UnixNano() >= next && s.gate.next.CompareAndSwap(next, now.Add(s.tune.recheck).UnixNano()) {
 		err := s.accept(ctx)
-		if err != nil && !errors.Is(err, errNewer) {
+		if err != nil && !errors.Is(err, errNewer) && !errors.Is(err, errMarked) {
 			s.gate.next.Store(next) // nothing was seen: the next one looks
 			return err
 		}
@@ -47,7 +50,8 @@ func (s *Store) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// accept holds the database's own format against ours, and sets it where there is none.
+// accept holds the database's own format against ours, and sets it where there is none. One that is marked by a copy is
+// refused.
 func (s *Store) accept(ctx context.Context) error {
 	var d struct {
 		Oldest int `bson:"oldestWriter"`
@@ -68,6 +72,9 @@ func (s *Store) accept(ctx context.Context) error {
 	if err == nil && d.Oldest > format {
 		return connectors.Wrap(connectors.Unavailable, errNewer,
 			"the database %s is written by a newer ucf (format %d, this ucf knows %d), and was left as it is: upgrade ucf", s.db.Name(), d.Oldest, format)
+	}
+	if err == nil {
+		err = s.unmarked(ctx)
 	}
 	return err
 }

@@ -39,6 +39,7 @@ type Store struct {
 	tune   tuning
 	gate   gate
 	closed atomic.Bool
+	copies bool // opened for a copy
 
 	// puts has the writers of one feed take turns: published moves only when every lower write is acknowledged.
 	puts [64]struct {
@@ -72,6 +73,10 @@ func Open(ctx context.Context, address connectors.Secret, db string, log *slog.L
 }
 
 func open(ctx context.Context, address connectors.Secret, db string, log *slog.Logger, t tuning) (*Store, error) {
+	return openFor(ctx, address, db, log, t, false)
+}
+
+func openFor(ctx context.Context, address connectors.Secret, db string, log *slog.Logger, t tuning, copies bool) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -83,7 +88,7 @@ func open(ctx context.Context, address connectors.Secret, db string, log *slog.L
 	if err != nil {
 		return nil, connectors.Errorf(connectors.InvalidRequest, "MONGODB_URL cannot be used: check its options and the files that it names")
 	}
-	s := &Store{client: client, db: client.Database(db), log: log, tune: t}
+	s := &Store{client: client, db: client.Database(db), log: log, tune: t, copies: copies}
 	for i := range s.puts {
 		s.puts[i].unsettled = map[string][]span{}
 	}

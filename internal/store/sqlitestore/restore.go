@@ -220,13 +220,7 @@ func keepBeside(path string, damaged bool, now time.Time) (string, error) {
 	if err := forgetTwins(path); err != nil {
 		return "", err
 	}
-	base := path + before + now.UTC().Format("20060102T150405Z")
-	aside := base
-	err := os.Link(path, aside)
-	for n := 2; errors.Is(err, fs.ErrExist); n++ {
-		aside = fmt.Sprintf("%s-%d", base, n)
-		err = os.Link(path, aside)
-	}
+	aside, err := nameBeside(path, before, now)
 	// A log that stays would be taken for the new store's. That of a sound one was folded into the file.
 	for _, log := range []string{"-wal", "-shm", "-journal"} {
 		if damaged && err == nil {
@@ -239,6 +233,18 @@ func keepBeside(path string, damaged bool, now time.Time) (string, error) {
 		return "", connectors.Wrap(connectors.Unavailable, err, "the store %s could not be kept beside; it was not replaced", path)
 	}
 	return aside, nil
+}
+
+// nameBeside gives a file a second name beside its own, with a mark and a time.
+func nameBeside(path, mark string, now time.Time) (string, error) {
+	base := path + mark + now.UTC().Format("20060102T150405Z")
+	name := base
+	err := os.Link(path, name)
+	for n := 2; errors.Is(err, fs.ErrExist); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+		err = os.Link(path, name)
+	}
+	return name, err
 }
 
 // forgetTwins removes the second names that a restore which was cut off left to the store.
