@@ -37,7 +37,7 @@ type CopyProgress func(c Copied, total int)
 func (a *App) copyEnds() error {
 	switch {
 	case a.Config.MongoURL.IsZero():
-		return connectors.Errorf(connectors.InvalidRequest, "set MONGODB_URL, and MONGODB_DB where it is not ucf: that database is the one end of the copy")
+		return connectors.Errorf(connectors.InvalidRequest, "set MONGODB_URL, and MONGODB_DB where it is not unified_connector: that database is the one end of the copy")
 	case a.Config.DataDir == "":
 		return connectors.Errorf(connectors.InvalidRequest, "there is no home folder that has the embedded store: set UCF_DATA_DIR")
 	}
@@ -63,7 +63,7 @@ func (a *App) CopyToMongo(ctx context.Context, progress CopyProgress) (Moved, er
 	if err != nil {
 		return Moved{}, err
 	}
-	defer to.Close() //nolint:errcheck // what was acknowledged is kept
+	defer to.Close() //nolint:errcheck,contextcheck // what was acknowledged is kept
 	if err := to.Receive(ctx); err != nil {
 		return Moved{}, err
 	}
@@ -79,8 +79,9 @@ func (a *App) CopyToMongo(ctx context.Context, progress CopyProgress) (Moved, er
 }
 
 // CopyToSQLite copies the database of MongoDB into a new embedded store. A store that is there is conflict unless force is
-// set, and kept beside then. The database refuses to be used afterwards, until [App.UndoCopy].
-func (a *App) CopyToSQLite(ctx context.Context, force bool, progress CopyProgress) (Moved, error) {
+// set, and kept beside then. The database refuses to be used from the beginning, and until [App.UndoCopy]; unused says that
+// no process uses it, and none has to be waited for.
+func (a *App) CopyToSQLite(ctx context.Context, force, unused bool, progress CopyProgress) (Moved, error) {
 	if err := a.copyEnds(); err != nil {
 		return Moved{}, err
 	}
@@ -88,14 +89,14 @@ func (a *App) CopyToSQLite(ctx context.Context, force bool, progress CopyProgres
 	if err != nil {
 		return Moved{}, err
 	}
-	defer to.Close() //nolint:errcheck // what was acknowledged is kept
+	defer to.Close() //nolint:errcheck,contextcheck // what was acknowledged is kept
 	from, err := mongostore.OpenToCopy(ctx, a.Config.MongoURL, a.Config.MongoDB)
 	if err != nil {
 		return Moved{}, err
 	}
-	defer from.Close() //nolint:errcheck // nothing is written through it that was not acknowledged
+	defer from.Close() //nolint:errcheck,contextcheck // nothing is written through it that was not acknowledged
 	out := Moved{}
-	if err = from.Lend(ctx); err == nil {
+	if err = from.Lend(ctx, unused); err == nil {
 		out.Collections, err = store.Copy(ctx, from, to, rest, progress)
 	}
 	if err == nil {
@@ -126,7 +127,7 @@ func (a *App) UndoCopy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // what was acknowledged is kept
+	defer s.Close() //nolint:errcheck,contextcheck // what was acknowledged is kept
 	return s.Undo(ctx)
 }
 

@@ -11,8 +11,7 @@ import (
 )
 
 func (c *commandLine) storeCopyCmd() *cobra.Command {
-	var to string
-	var force, undo bool
+	var o copyOptions
 	cmd := &cobra.Command{
 		Use: "copy --to mongodb|sqlite", Short: "Move everything between the embedded store and MongoDB", Args: args(),
 		Long: "Move everything between the embedded store (UCF_DATA_DIR) and a database of MongoDB (MONGODB_URL, MONGODB_DB): the one\n" +
@@ -22,25 +21,25 @@ func (c *commandLine) storeCopyCmd() *cobra.Command {
 			"readers of records are told to begin anew. Credentials stay sealed as they are: take the encryption key along.",
 		Example: "  MONGODB_URL=mongodb://db.example:27017 ucf store copy --to mongodb\n  ucf store copy --to sqlite",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case undo && (force || to != ""):
-				return connectors.Errorf(connectors.InvalidRequest, "--undo stands alone: it takes a database of MongoDB that was copied back into use")
-			case undo:
-				return c.undoCopy(cmd.Context())
-			case to != toMongo && to != toSQLite:
-				return connectors.Errorf(connectors.InvalidRequest, "--to is %.20q: say %s or %s", to, toMongo, toSQLite)
-			case force && to == toMongo:
-				return connectors.Errorf(connectors.InvalidRequest, "--force is for --to sqlite: a database of MongoDB that holds something is never replaced; choose another MONGODB_DB, or drop it")
+			if err := o.check(); err != nil {
+				return err
 			}
-			return c.copyStore(cmd.Context(), to, force)
+			if o.undo {
+				return c.undoCopy(cmd.Context())
+			}
+			return c.copyStore(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", "where to: mongodb or sqlite")
-	cmd.Flags().BoolVar(&force, "force", false, "with --to sqlite: keep a store that is there beside, and put the copy in its place")
-	cmd.Flags().BoolVar(&undo, "undo", false, "take a database of MongoDB that was copied, or whose copy broke off, back into use")
+	cmd.Flags().StringVar(&o.to, "to", "", "where to: mongodb or sqlite")
+	cmd.Flags().BoolVar(&o.force, "force", false, "with --to sqlite: keep a store that is there beside, and put the copy in its place")
+	cmd.Flags().BoolVar(&o.unused, "unused", false, "with --to sqlite: every ucf over the database was stopped, and none has to be waited for")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "take a database of MongoDB that was copied, or whose copy broke off, back into use")
 	_ = cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions([]cobra.Completion{toMongo, toSQLite}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
+
+// copyLineEvery is how many records there are to a line where no terminal shows a bar.
+const copyLineEvery = 100_000
 
 // The ends of a copy.
 const (
@@ -48,7 +47,27 @@ const (
 	toSQLite = "sqlite"
 )
 
-func (c *commandLine) copyStore(ctx context.Context, to string, force bool) error {
+// copyOptions are what a copy was asked for.
+type copyOptions struct {
+	to                  string
+	force, unused, undo bool
+}
+
+func (o copyOptions) check() error {
+	switch {
+	case o.undo && (o.force || o.unused || o.to != ""):
+		return connectors.Errorf(connectors.InvalidRequest, "--undo stands alone: it takes a database of MongoDB that was copied back into use")
+	case !o.undo && o.to != toMongo && o.to != toSQLite:
+		return connectors.Errorf(connectors.InvalidRequest, "--to is %.20q: say %s or %s", o.to, toMongo, toSQLite)
+	case o.unused && o.to == toMongo:
+		return connectors.Errorf(connectors.InvalidRequest, "--unused is for --to sqlite: whether an embedded store is in use can be seen")
+	case o.force && o.to == toMongo:
+		return connectors.Errorf(connectors.InvalidRequest, "--force is for --to sqlite: a database of MongoDB that holds something is never replaced; choose another MONGODB_DB, or drop it")
+	}
+	return nil
+}
+
+func (c *commandLine) copyStore(ctx context.Context, o copyOptions) error {
 	a, err := c.build(true, "")
 	if err != nil {
 		return err
@@ -56,14 +75,18 @@ func (c *commandLine) copyStore(ctx context.Context, to string, force bool) erro
 	bar := progressBar{c: c}
 	progress := func(done app.Copied, total int) {
 		bar.what = done.Collection
-		bar.show(done.Found, total)
+		if c.spins() || done.Found%copyLineEvery == 0 {
+			bar.show(done.Found, total)
+		}
 	}
 	var out app.Moved
-	if to == toMongo {
+	if o.to == toMongo {
 		out, err = a.CopyToMongo(ctx, progress)
 	} else {
-		c.note("waiting until every ucf over the database has seen that it is copied")
-		out, err = a.CopyToSQLite(ctx, force, progress)
+		if !o.unused {
+			c.note("waiting 40 s, until every ucf over the database has seen that it is copied; --unused does without")
+		}
+		out, err = a.CopyToSQLite(ctx, o.force, o.unused, progress)
 	}
 	bar.end()
 	if err != nil {
@@ -72,7 +95,7 @@ func (c *commandLine) copyStore(ctx context.Context, to string, force bool) erro
 	if err := c.show(out, copiedView(out.Collections)); err != nil {
 		return err
 	}
-	c.copyNotes(a, to, out)
+	c.copyNotes(a, o.to, out)
 	return nil
 }
 

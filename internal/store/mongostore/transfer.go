@@ -164,7 +164,7 @@ func (s *Store) Remove(ctx context.Context, c store.Collection, keys []store.Row
 	})
 }
 
-// The copyMarks of a database that is being copied, or was. Whoever opens it otherwise, or writes to it, is refused.
+// The marks of a database that is being copied, or was. Whoever opens it otherwise, or writes to it, is refused.
 const (
 	receiving = "receiving" // it is not whole yet
 	lending   = "lending"   // it is copied to an embedded store
@@ -192,7 +192,7 @@ func (s *Store) copyMark(ctx context.Context) (string, error) {
 	return d.Mark, err
 }
 
-// setCopyMark copyMarks the database; "" takes the mark away.
+// setCopyMark marks the database; "" takes the mark away.
 func (s *Store) setCopyMark(ctx context.Context, mark string) error {
 	at := bson.D{{Key: "_id", Value: "copy"}}
 	return s.write(ctx, func(ctx context.Context, _ bool) (err error) {
@@ -222,7 +222,7 @@ func OpenToCopy(ctx context.Context, address connectors.Secret, db string) (*Sto
 	return openFor(ctx, address, db, nil, tuned(), true)
 }
 
-// Receive copyMarks the database as one that is filled by a copy. One that holds something, other than what a copy that was
+// Receive marks the database as one that is filled by a copy. One that holds something, other than what a copy that was
 // cut off left, is conflict.
 func (s *Store) Receive(ctx context.Context) error {
 	m, err := s.copyMark(ctx)
@@ -241,8 +241,9 @@ func (s *Store) Receive(ctx context.Context) error {
 	return s.setCopyMark(ctx, receiving)
 }
 
-// Lend copyMarks the database as one that is copied elsewhere, and waits until every process that writes to it has seen that.
-func (s *Store) Lend(ctx context.Context) error {
+// Lend marks the database as one that is copied elsewhere, and waits until every process that writes to it has seen that,
+// unless there is none.
+func (s *Store) Lend(ctx context.Context, unused bool) error {
 	m, err := s.copyMark(ctx)
 	switch {
 	case err != nil:
@@ -250,7 +251,7 @@ func (s *Store) Lend(ctx context.Context) error {
 	case m == receiving || m == moved:
 		return connectors.Wrap(connectors.Conflict, errMarked, copyMarks[m], s.db.Name())
 	}
-	if err := s.setCopyMark(ctx, lending); err != nil {
+	if err := s.setCopyMark(ctx, lending); err != nil || unused {
 		return err
 	}
 	wait := time.NewTimer(s.tune.recheck + s.tune.patience)
