@@ -89,7 +89,7 @@ func (a *App) CopyToSQLite(ctx context.Context, force, unused bool, progress Cop
 	if err != nil {
 		return Moved{}, err
 	}
-	defer to.Close() //nolint:errcheck,contextcheck // what was acknowledged is kept
+	defer to.Close() //nolint:errcheck // what was acknowledged is kept
 	from, err := mongostore.OpenToCopy(ctx, a.Config.MongoURL, a.Config.MongoDB)
 	if err != nil {
 		return Moved{}, err

@@ -55,13 +55,15 @@ type copyOptions struct {
 
 func (o copyOptions) check() error {
 	switch {
-	case o.undo && (o.force || o.unused || o.to != ""):
-		return connectors.Errorf(connectors.InvalidRequest, "--undo stands alone: it takes a database of MongoDB that was copied back into use")
-	case !o.undo && o.to != toMongo && o.to != toSQLite:
+	case o.undo:
+		if o != (copyOptions{undo: true}) {
+			return connectors.Errorf(connectors.InvalidRequest, "--undo stands alone: it takes a database of MongoDB that was copied back into use")
+		}
+	case o.to != toMongo && o.to != toSQLite:
 		return connectors.Errorf(connectors.InvalidRequest, "--to is %.20q: say %s or %s", o.to, toMongo, toSQLite)
-	case o.unused && o.to == toMongo:
+	case o.to == toMongo && o.unused:
 		return connectors.Errorf(connectors.InvalidRequest, "--unused is for --to sqlite: whether an embedded store is in use can be seen")
-	case o.force && o.to == toMongo:
+	case o.to == toMongo && o.force:
 		return connectors.Errorf(connectors.InvalidRequest, "--force is for --to sqlite: a database of MongoDB that holds something is never replaced; choose another MONGODB_DB, or drop it")
 	}
 	return nil
