@@ -30,8 +30,8 @@ func (c *cloud) ListIDs(ctx context.Context, q connectors.IDQuery) (connectors.P
 		out.Items = append(out.Items, p.ID)
 	}
 	out.Next = at.after(page.cursor)
-	if len(page.Results) == 0 && out.Next == "" {
-		return out, c.vouch(ctx)
+	if out.Next == "" {
+		return out, c.vouchEnd(ctx, len(page.Results), true)
 	}
 	return out, nil
 }
@@ -63,8 +63,8 @@ func (c *cloud) ListDeletions(ctx context.Context, q connectors.DeletionQuery) (
 		out.Items = append(out.Items, connectors.Deletion{ID: p.ID, ContainerID: q.ContainerID})
 	}
 	out.Next = at.after(page.cursor)
-	if len(page.Results) == 0 && out.Next == "" {
-		return out, c.vouch(ctx)
+	if out.Next == "" {
+		return out, c.vouchEnd(ctx, len(page.Results), true)
 	}
 	return out, nil
 }
@@ -96,7 +96,7 @@ func (c *cloud) ResolveAbsences(ctx context.Context, containerID string, ids []s
 		}
 	}
 	if len(found) < len(ids) {
-		if err := c.vouch(ctx); err != nil {
+		if err := c.vouch(ctx, true); err != nil {
 			return nil, err
 		}
 	}

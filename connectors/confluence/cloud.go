@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -25,7 +25,9 @@ type cloud struct {
 	// metered says that requests cost points of the app's hourly budget: those by OAuth do.
 	metered bool
 	spaces  *spaceNames
-	people  sync.Map // display names by account id
+	people  displayNames // display names by account id
+	now     func() time.Time
+	vouched atomic.Int64 // when the account was last confirmed, in nanoseconds since 1970
 }
 
 const (
@@ -141,11 +143,31 @@ func (c *cloud) explain(ctx context.Context, missing error) error {
 }
 
 // vouch asks whether Confluence knows the account: to a stranger it answers with what anyone may see, which is mostly an
-// empty page and no error.
-func (c *cloud) vouch(ctx context.Context) error {
-	_, _, err := c.currentUser(ctx)
-	return err
+// empty page and no error. It is asked at the end of a listing. An answer of the last minute serves, unless the account was
+// good for an earlier page of the same listing and may have ended since.
+func (c *cloud) vouch(ctx context.Context, again bool) error {
+	now := c.now().UnixNano()
+	if last := c.vouched.Load(); !again && last != 0 && now-last < int64(vouchFor) && now >= last {
+		return nil
+	}
+	if _, _, err := c.currentUser(ctx); err != nil {
+		return err
+	}
+	c.vouched.Store(now)
+	return nil
 }
+
+// vouchEnd is vouch at the end of a listing whose last page has n entries. The gateway answers no strangers: what came
+// through it was for the account.
+func (c *cloud) vouchEnd(ctx context.Context, n int, again bool) error {
+	if n > 0 && c.gateway != nil {
+		return nil
+	}
+	return c.vouch(ctx, again)
+}
+
+// vouchFor is how long a confirmed account is not asked about again.
+const vouchFor = time.Minute
 
 // get asks for one page of a listing. The cursor is the one that [cloud.next] found.
 func (c *cloud) get(ctx context.Context, path string, query url.Values, limit int, cursor string) (listed, error) {

@@ -62,8 +62,10 @@ func (c *cloud) ListCommented(ctx context.Context, q connectors.ChangedIDQuery) 
 	if err != nil {
 		return out, err
 	}
-	if len(page.Results) == 0 && page.cursor == "" {
-		return out, c.vouch(ctx)
+	if page.cursor == "" {
+		if err := c.vouchEnd(ctx, len(page.Results), q.Cursor != ""); err != nil {
+			return out, err
+		}
 	}
 	for _, raw := range page.Results {
 		var hit struct {

@@ -1,12 +1,14 @@
 package confluence
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/connectors/internal/atlassian"
@@ -230,30 +232,55 @@ func (c *cloud) comment(k comment, raw json.RawMessage, q connectors.CommentQuer
 // maxPeople is how many accounts are asked about at a time.
 const maxPeople = 90
 
-// nameAuthors fills in the names of authors, asked for once each. A consent that does not cover that leaves them out.
+// nameAuthors fills in the names of authors. A consent that does not cover that leaves them out.
 func (c *cloud) nameAuthors(ctx context.Context, list []connectors.Comment) error {
-	var unknown []string
+	named, unknown := map[string]string{}, []string(nil)
 	for _, k := range list {
 		id, _ := k.Meta.Get("authorId").(string)
-		if _, known := c.people.Load(id); !known && id != "" && !slices.Contains(unknown, id) {
+		name, known := c.people.of(id)
+		if named[id] = name; !known && id != "" && !slices.Contains(unknown, id) {
 			unknown = append(unknown, id)
 		}
 	}
 	for chunk := range slices.Chunk(unknown, maxPeople) {
-		if err := c.learnNames(ctx, chunk); err != nil {
+		if err := c.learnNames(ctx, chunk, named); err != nil {
 			return err
 		}
 	}
 	for i := range list {
 		id, _ := list[i].Meta.Get("authorId").(string)
-		if name, ok := c.people.Load(id); ok {
-			list[i].Author, _ = name.(string)
-		}
+		list[i].Author = cmp.Or(named[id], list[i].Author)
 	}
 	return nil
 }
 
-func (c *cloud) learnNames(ctx context.Context, ids []string) error {
+// displayNames remembers names by account. It is safe for concurrent use; its zero value knows none.
+type displayNames struct {
+	mu   sync.Mutex
+	byID map[string]string
+}
+
+// maxNames bounds how many are remembered.
+const maxNames = 50_000
+
+func (n *displayNames) of(id string) (name string, known bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	name, known = n.byID[id]
+	return name, known
+}
+
+func (n *displayNames) remember(id, name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byID == nil || len(n.byID) >= maxNames {
+		n.byID = map[string]string{}
+	}
+	n.byID[id] = name
+}
+
+// learnNames finds out the names of accounts, and remembers who has none: whoever is not told now is not asked about again.
+func (c *cloud) learnNames(ctx context.Context, ids []string, named map[string]string) error {
 	var answer struct {
 		Results []user `json:"results"`
 	}
@@ -265,11 +292,11 @@ func (c *cloud) learnNames(ctx context.Context, ids []string) error {
 	case answer.Results == nil:
 		return c.api.Nonsense("a list without accounts")
 	}
-	for _, id := range ids {
-		c.people.Store(id, "") // whoever is not told now is not asked about again
-	}
 	for _, u := range answer.Results {
-		c.people.Store(u.AccountID, u.name())
+		named[u.AccountID] = u.name()
+	}
+	for _, id := range ids {
+		c.people.remember(id, named[id])
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func newDriver(env connectors.Env) (connectors.Driver, error) {
 		return &Driver{&server{api: api, site: api.Base}}, nil
 	}
 	site := atlassian.Confluence.SiteOf(env.Config.String("base_url"))
-	c := &cloud{api: api, site: site, sent: site, metered: method == connectors.MethodOAuth, spaces: newSpaceNames()}
+	c := &cloud{api: api, site: site, sent: site, metered: method == connectors.MethodOAuth, spaces: newSpaceNames(), now: env.Now}
 	api.Base = site
 	if c.gateway = atlassian.Confluence.Gateway(env); c.gateway != nil {
 		api.Find, api.AddressField, c.sent = c.gateway.Find, atlassian.APISetting, env.API

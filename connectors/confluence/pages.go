@@ -79,8 +79,8 @@ func (c *cloud) ListItems(ctx context.Context, q connectors.ItemQuery) (connecto
 		}
 	}
 	out.Next = at.after(behindChanges(entries, page.cursor, q.UpdatedAfter))
-	if len(page.Results) == 0 && out.Next == "" {
-		return out, c.vouch(ctx)
+	if out.Next == "" {
+		return out, c.vouchEnd(ctx, len(page.Results), q.Cursor != "")
 	}
 	return out, nil
 }

@@ -114,6 +114,14 @@ func TestProbeRefusals(t *testing.T) {
 	}
 }
 
+// TestPublicRest has Confluence show to a credential that ended what anyone may see, which is not nothing.
+func TestPublicRest(t *testing.T) {
+	s := &site{replies: map[string]reply{userPath: {200, stranger, nil}, spacesPath: {200, oneSpaceAlone, nil}}}
+	url, client := s.start(t, bare)
+	_, err := driver(t, client, "", keyConfig(url)).ListContainers(t.Context(), connectors.ContainerQuery{Limit: 5})
+	wantError(t, err, connectors.Reauthorize, "answers as to a stranger")
+}
+
 func TestProbeWarnings(t *testing.T) {
 	s := healthy()
 	s.replies[spacesPath] = reply{200, `{"results":[],"_links":{}}`, nil}

@@ -88,8 +88,8 @@ func (c *cloud) found(ctx context.Context, q connectors.ItemQuery) (connectors.P
 		return out, err
 	}
 	page, err := c.search(ctx, cql, q.Limit, string(q.Cursor))
-	if err == nil && len(page.Results) == 0 && page.cursor == "" {
-		err = c.vouch(ctx)
+	if err == nil && page.cursor == "" {
+		err = c.vouchEnd(ctx, len(page.Results), q.Cursor != "")
 	}
 	if err != nil {
 		return out, err
@@ -112,7 +112,7 @@ func (c *cloud) itemsOf(ctx context.Context, results []json.RawMessage, q connec
 		}
 	}
 	if len(items) == 0 && len(ids) > 0 {
-		if err := c.vouch(ctx); err != nil {
+		if err := c.vouch(ctx, true); err != nil {
 			return nil, err
 		}
 	}

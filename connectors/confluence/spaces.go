@@ -21,8 +21,8 @@ func (c *cloud) ListContainers(ctx context.Context, q connectors.ContainerQuery)
 		query.Set("description-format", "plain")
 	}
 	page, err := c.get(ctx, v2+"/spaces", query, q.Limit, string(q.Cursor))
-	if err == nil && len(page.Results) == 0 && page.cursor == "" {
-		err = c.vouch(ctx)
+	if err == nil && page.cursor == "" {
+		err = c.vouchEnd(ctx, len(page.Results), q.Cursor != "")
 	}
 	if err != nil {
 		return out, err
@@ -126,7 +126,7 @@ func (c *cloud) spaceID(ctx context.Context, key string) (string, error) {
 		return "", err
 	}
 	if len(page.Results) == 0 {
-		if err := c.vouch(ctx); err != nil {
+		if err := c.vouch(ctx, true); err != nil {
 			return "", err
 		}
 		return "", noSpace(key)

@@ -29,8 +29,8 @@ func (d *Driver) ListIDs(ctx context.Context, q connectors.IDQuery) (connectors.
 	if connectors.CodeOf(err) == connectors.InvalidRequest {
 		err = d.explain(ctx, connectors.ItemQuery{ContainerID: q.ContainerID, Cursor: q.Cursor}, err)
 	}
-	if err == nil && next == "" && len(issues) == 0 {
-		err = d.vouch(ctx, true)
+	if err == nil && next == "" {
+		err = d.vouchEnd(ctx, len(issues), true)
 	}
 	if err != nil {
 		return page, err

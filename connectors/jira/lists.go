@@ -20,8 +20,8 @@ import (
 func (d *Driver) ListContainers(ctx context.Context, q connectors.ContainerQuery) (connectors.Page[connectors.Container], error) {
 	var page connectors.Page[connectors.Container]
 	entries, next, err := d.projects(ctx, q)
-	if err == nil && next == "" && len(entries) == 0 {
-		err = d.vouch(ctx, q.Cursor != "")
+	if err == nil && next == "" {
+		err = d.vouchEnd(ctx, len(entries), q.Cursor != "")
 	}
 	if err != nil {
 		return page, err
@@ -97,8 +97,8 @@ func (d *Driver) ListItems(ctx context.Context, q connectors.ItemQuery) (connect
 		return page, err
 	}
 	page.Next = next
-	if next == "" && len(issues) == 0 {
-		return page, d.vouch(ctx, q.Cursor != "")
+	if next == "" {
+		return page, d.vouchEnd(ctx, len(issues), q.Cursor != "")
 	}
 	return page, nil
 }

@@ -211,6 +211,50 @@ func TestEmptyListingsAreVouchedFor(t *testing.T) {
 	}
 }
 
+// TestPublicRest has Jira show to a token that ended what anyone may see, which is not nothing.
+func TestPublicRest(t *testing.T) {
+	const public = `{"issues":[{"id":"1","key":"PAY-1","fields":{}}],"isLast":true}`
+	for name, tt := range map[string]struct {
+		path    string
+		replies []reply
+		list    func(*Driver) error
+	}{
+		"items": {searchPath, []reply{ok(public)}, func(d *Driver) error {
+			_, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 5})
+			return err
+		}},
+		"later page": {searchPath, []reply{ok(`{"issues":[{"id":"2","key":"PAY-2","fields":{}}],"nextPageToken":"t1"}`), ok(public)}, func(d *Driver) error {
+			d.vouched.Store(d.now().UnixNano()) // it was good a moment ago
+			_, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 5, Cursor: firstPage(t, d)})
+			return err
+		}},
+		"ids": {searchPath, []reply{ok(public)}, func(d *Driver) error {
+			d.vouched.Store(d.now().UnixNano())
+			_, err := d.ListIDs(bg(), connectors.IDQuery{ContainerID: "PAY"})
+			return err
+		}},
+		"containers": {projectsPath, []reply{projectPage(0, 1, "true", "PAY")}, func(d *Driver) error {
+			_, err := d.ListContainers(bg(), connectors.ContainerQuery{Limit: 5})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newSite(t).on(tt.path, tt.replies...).on(myselfPath, status(401, "")).driver()
+			wantError(t, tt.list(d), connectors.Reauthorize, "refused")
+		})
+	}
+}
+
+// firstPage returns the cursor behind the first page of issues.
+func firstPage(t *testing.T, d *Driver) connectors.Cursor {
+	t.Helper()
+	page, err := d.ListItems(bg(), connectors.ItemQuery{Limit: 5})
+	if err != nil || page.Next == "" {
+		t.Fatalf("first page %+v, %v", page, err)
+	}
+	return page.Next
+}
+
 // TestTokenThatEndsBetweenPages has the credential die after the first page: what Jira shows then is no end.
 func TestTokenThatEndsBetweenPages(t *testing.T) {
 	s := newSite(t).on(searchPath, ok(`{"issues":[{"id":"1","key":"PAY-1","fields":{}}],"nextPageToken":"t1"}`), ok(`{"issues":[],"isLast":true}`)).

@@ -131,6 +131,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.used[a.path]
 	s.used[a.path]++
 	s.mu.Unlock()
+	if len(list) == 0 && a.path == myselfPath { // who asks at the end of a listing is known
+		list = []reply{ok(me)}
+	}
 	if len(list) == 0 {
 		s.t.Errorf("unexpected %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusTeapot)

@@ -116,6 +116,8 @@ func TestText(t *testing.T) {
 		{"emoji", para(`{"type":"emoji","attrs":{"shortName":":ok_hand:","text":"👌"}},{"type":"emoji","attrs":{"shortName":":white_check_mark:"}}`), "👌:white_check_mark:"},
 		{"date", para(`{"type":"date","attrs":{"timestamp":"1582152559000"}},` + text(" ") + `,{"type":"date","attrs":{"timestamp":"soon"}}`), "2020-02-19 soon"},
 		{"status", para(`{"type":"status","attrs":{"text":"IN PROGRESS","color":"blue"}}`), "IN PROGRESS"},
+		{"cards by data", doc(`{"type":"paragraph","content":[{"type":"inlineCard","attrs":{"data":{"@id":"https://x.y/a","name":"Spec"}}}]},{"type":"blockCard","attrs":{"datasource":{"id":"d"}}},{"type":"blockCard","attrs":{"data":{"name":"Spec"}}}`), "<https://x.y/a>\n\n(card)\n\nSpec"},
+		{"tasks of blocks", doc(`{"type":"taskList","content":[{"type":"blockTaskItem","attrs":{"state":"DONE"},"content":[{"type":"paragraph","content":[` + text("a") + `]}]}]}`), "- [x] a"},
 		{"cards", doc(`{"type":"paragraph","content":[{"type":"inlineCard","attrs":{"url":"https://x.y/a"}}]},{"type":"blockCard","attrs":{"data":{"url":"https://x.y/b"}}}`), "<https://x.y/a>\n\n<https://x.y/b>"},
 		{"media", doc(`{"type":"mediaSingle","content":[{"type":"media","attrs":{"id":"1","type":"file","alt":"plan.png"}}]},{"type":"mediaGroup","content":[{"type":"media","attrs":{"id":"2"}}]}`), "(attachment: plan.png)\n\n(attachment)"},
 		{"external media", doc(`{"type":"mediaSingle","content":[{"type":"media","attrs":{"type":"external","url":"https://x.y/a.png","alt":"a"}}]}`), "![a](https://x.y/a.png)"},

@@ -162,8 +162,10 @@ func (n *node) media(style segment) segment {
 func (n *node) card(style segment) segment {
 	data, _ := n.attrs["data"].(map[string]any)
 	url, _ := data["url"].(string)
-	url = cmp.Or(n.attr("url"), url)
-	style.link, style.text = destination(url), visible(url)
+	id, _ := data["@id"].(string)
+	name, _ := data["name"].(string)
+	url = cmp.Or(n.attr("url"), url, id)
+	style.link, style.text = destination(url), visible(cmp.Or(url, name, "(card)"))
 	return style
 }
 

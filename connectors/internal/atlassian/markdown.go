@@ -304,9 +304,9 @@ func (p *printer) item(marker string, item *node) {
 
 func marker(list, item *node, number int) string {
 	switch {
-	case item.kind == "taskItem" && item.attr("state") == "DONE":
+	case isTask(item) && item.attr("state") == "DONE":
 		return "- [x] "
-	case item.kind == "taskItem":
+	case isTask(item):
 		return "- [ ] "
 	case item.kind == "decisionItem":
 		return "- Decision: "
@@ -315,3 +315,5 @@ func marker(list, item *node, number int) string {
 	}
 	return "- "
 }
+
+func isTask(item *node) bool { return item.kind == "taskItem" || item.kind == "blockTaskItem" }

@@ -151,8 +151,10 @@ func acImage(e *element, marks []mark) []*node {
 // acLink returns a link to something in Confluence as its text, or else as what it leads to.
 func acLink(e *element, marks []mark) []*node {
 	for _, name := range []string{"ac:link-body", "ac:plain-text-link-body"} {
-		if body := e.child(name); body != nil && strings.TrimSpace(body.plain()) != "" {
-			return storageNodes(body.children, marks)
+		if body := e.child(name); body != nil {
+			if nodes := storageNodes(body.children, marks); slices.ContainsFunc(nodes, (*node).shows) {
+				return nodes
+			}
 		}
 	}
 	for _, c := range e.children {
@@ -166,10 +168,17 @@ func acLink(e *element, marks []mark) []*node {
 			return []*node{textNode(c.attrs["ri:filename"], marks...)}
 		case "ri:space":
 			return []*node{textNode(c.attrs["ri:space-key"], marks...)}
+		case "ri:content-entity":
+			return []*node{textNode("(content "+c.attrs["ri:content-id"]+")", marks...)}
+		case "ri:shortcut":
+			return []*node{textNode(c.attrs["ri:parameter"]+"@"+c.attrs["ri:key"], marks...)}
 		}
 	}
 	return []*node{textNode(cmp.Or(e.attrs["ac:anchor"], strings.TrimSpace(e.plain())), marks...)}
 }
+
+// shows reports whether there is something of a node to see.
+func (n *node) shows() bool { return n.kind != "text" || strings.TrimSpace(n.text) != "" }
 
 // emoticons are the emoticons that have no fallback of their own.
 var emoticons = map[string]string{
