@@ -71,6 +71,7 @@ func (b *outbound) Env(t service.Target) (connectors.Env, error) {
 	if own := hostOf(destination); own != hostOf(address) {
 		o.BudgetKey = own + " by "
 	}
+	o.Shared = t.Stored
 	env.Charge = b.limits(&o, t)
 	env.HTTP, err = b.client(t.Tenant, guard, o)
 	return env, err

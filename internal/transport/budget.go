@@ -37,6 +37,7 @@ type slot struct {
 	until   time.Time     // no request before it
 	limiter *rate.Limiter // nil without a configured rate
 	noted   time.Time     // when what the provider says of it was last written down
+	asked   time.Time     // when the ledger was last asked whether it is paused
 }
 
 // NewBudget returns an empty budget.
@@ -110,6 +111,7 @@ type pace struct {
 	next    http.RoundTripper
 	budget  *Budget
 	key     string
+	shared  bool   // pauses of the key stop other processes too
 	quota   *Quota // nil where the host has none that is known
 	usage   Usage  // nil where its answers say nothing of a limit of the account's own
 	rate    rate.Limit
@@ -155,13 +157,27 @@ func (p *pace) wait(req *http.Request, endpoint string) error {
 
 // due returns how long the request has to wait by what is known, and takes its point of the quota where it need not.
 func (p *pace) due(ctx context.Context, endpoint string) (time.Duration, error) {
-	if p.quota == nil {
-		return p.budget.paused(p.key, endpoint), nil
+	keys := []string{p.key, endpoint}
+	if p.quota != nil {
+		keys = append(keys, p.quota.Key)
 	}
-	if d := p.budget.paused(p.quota.Key, p.key, endpoint); d > 0 {
+	if d := p.budget.paused(keys...); d > 0 {
 		return d, nil
 	}
+	if p.shared {
+		if d := p.budget.pausedElsewhere(ctx, p.key); d > 0 {
+			return d, nil
+		}
+	}
+	if p.quota == nil {
+		return 0, nil
+	}
 	return p.budget.spend(ctx, *p.quota)
+}
+
+// halt stops the key, and in other processes too where they share it.
+func (p *pace) halt(ctx context.Context, d time.Duration) {
+	p.budget.halt(ctx, Quota{Key: p.key, Local: !p.shared}, d)
 }
 
 func (p *pace) takePlace(req *http.Request, endpoint string) error {
@@ -194,9 +210,9 @@ func (p *pace) learn(ctx context.Context, endpoint string, resp *http.Response) 
 	case http.StatusTooManyRequests:
 		p.pause(ctx, limitScope(resp.Header.Get("RateLimit-Reason")), endpoint, askedWait(resp, now))
 	case http.StatusServiceUnavailable:
-		p.budget.pause(p.key, askedWait(resp, now))
+		p.halt(ctx, askedWait(resp, now))
 	default:
-		p.budget.pause(p.key, quotaReset(resp.Header, false, now))
+		p.halt(ctx, quotaReset(resp.Header, false, now))
 	}
 }
 
@@ -207,9 +223,9 @@ func (p *pace) pause(ctx context.Context, s scope, endpoint string, d time.Durat
 			p.budget.halt(ctx, *p.quota, d)
 			return
 		}
-		p.budget.pause(p.key, d)
+		p.halt(ctx, d)
 	case scopeKey:
-		p.budget.pause(p.key, d)
+		p.halt(ctx, d)
 	case scopeEndpoint:
 		p.budget.pause(endpoint, d)
 	}

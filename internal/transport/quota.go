@@ -125,17 +125,42 @@ func (b *Budget) pausedByOthers(ctx context.Context, p *purse, now time.Time) ti
 	if b.ledger == nil || p.quota.Local || now.Sub(p.asked) < askEvery && !now.Before(p.asked) {
 		return 0
 	}
+	p.asked = now // a ledger that cannot be reached is not asked at every request either
+	return b.askPause(ctx, p.quota, now)
+}
+
+// askPause asks the ledger how long a key is paused, and pauses it here.
+func (b *Budget) askPause(ctx context.Context, q Quota, now time.Time) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, ledgerWait)
 	defer cancel()
-	p.asked = now // a ledger that cannot be reached is not asked at every request either
-	until, err := b.ledger.Paused(ctx, p.quota)
+	until, err := b.ledger.Paused(ctx, q)
 	if err != nil {
 		b.log.WarnContext(ctx, "a rate budget is not shared: its record was not reached", "error", err)
 		return 0
 	}
 	d := until.Sub(now)
-	b.pause(p.quota.Key, d)
+	b.pause(q.Key, d)
 	return d
+}
+
+// pausedElsewhere returns how long a pause of a key that another process learned of lasts. The ledger is asked every few
+// seconds.
+func (b *Budget) pausedElsewhere(ctx context.Context, key string) time.Duration {
+	if b.ledger == nil {
+		return 0
+	}
+	now := b.now()
+	b.mu.Lock()
+	s := b.slot(key, true)
+	due := now.Sub(s.asked) >= askEvery || now.Before(s.asked)
+	if due {
+		s.asked = now
+	}
+	b.mu.Unlock()
+	if !due {
+		return 0
+	}
+	return b.askPause(ctx, Quota{Key: key}, now)
 }
 
 // lease asks the ledger for points. One that cannot be asked does not stop anybody: the provider's own answers still do.
@@ -195,10 +220,10 @@ func (b *Budget) settle(ctx context.Context, p *purse) error {
 	return err
 }
 
-// halt stops a quota's key, here and in other processes.
+// halt stops a quota's key, here and in other processes. One that is over before they ask again is not told to them.
 func (b *Budget) halt(ctx context.Context, q Quota, d time.Duration) {
 	b.pause(q.Key, d)
-	if b.ledger == nil || q.Local || d <= 0 {
+	if b.ledger == nil || q.Local || d < askEvery {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerWait)

@@ -22,6 +22,7 @@ type book struct {
 	notes  []int64
 	leases int
 	down   error
+	keys   map[string]time.Time // pauses of keys that are no quotas
 }
 
 func (l *book) Lease(_ context.Context, _ Quota, _ time.Time, want int64) (Lease, error) {
@@ -43,15 +44,25 @@ func (l *book) Return(_ context.Context, _ Quota, _ time.Time, points int64) err
 	return nil
 }
 
-func (l *book) Paused(context.Context, Quota) (time.Time, error) {
+func (l *book) Paused(_ context.Context, q Quota) (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if q.Key != appQuota.Key {
+		return l.keys[q.Key], l.down
+	}
 	return l.paused, l.down
 }
 
-func (l *book) Pause(_ context.Context, _ Quota, until time.Time) error {
+func (l *book) Pause(_ context.Context, q Quota, until time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if q.Key != appQuota.Key {
+		if l.keys == nil {
+			l.keys = map[string]time.Time{}
+		}
+		l.keys[q.Key] = until
+		return nil
+	}
 	l.paused = until
 	return nil
 }
@@ -247,3 +258,47 @@ func (l *pausing) Lease(_ context.Context, _ Quota, _ time.Time, want int64) (Le
 }
 
 func (l *pausing) Paused(context.Context, Quota) (time.Time, error) { return time.Time{}, nil }
+
+// TestPausesOfOneKeyAreShared has one process be told of a limit that another one meets too: a tenant's own quota, a system
+// that is busy, a quota whose last request was answered.
+func TestPausesOfOneKeyAreShared(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer step
+		shared bool
+		want   time.Duration // what another process waits
+	}{
+		"a tenant's quota":  {status(429, "RateLimit-Reason", "jira-quota-tenant-based", "Retry-After", "40"), true, 40 * time.Second},
+		"no reason":         {status(429, "Retry-After", "40"), true, 40 * time.Second},
+		"busy":              {status(503, "Retry-After", "40"), true, 40 * time.Second},
+		"the last one":      {status(200, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "40"), true, 40 * time.Second},
+		"over soon":         {status(429, "Retry-After", "4"), true, 0},
+		"one endpoint":      {status(429, "RateLimit-Reason", "jira-burst-based", "Retry-After", "40"), true, 0},
+		"nothing in common": {status(429, "Retry-After", "40"), false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &book{}
+				first, second := newPace(sharing(l), "k", again(tt.answer)), newPace(sharing(l), "k", again(status(200)))
+				other := newPace(sharing(l), "other key", again(status(200)))
+				first.shared, second.shared, other.shared = tt.shared, tt.shared, tt.shared
+				if _, err := get(t, second, anywhere); err != nil { // it has asked, and asks again after a while
+					t.Fatal(err)
+				}
+				time.Sleep(askEvery)
+				if _, err := get(t, first, anywhere); err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				for _, p := range []*pace{second, other} {
+					if _, err := get(t, p, anywhere); err != nil {
+						t.Fatal(err)
+					}
+					if got := time.Since(start); got < tt.want || got > tt.want*11/10 {
+						t.Errorf("the request with %q waited %v, want %v", p.key, got, tt.want)
+					}
+					start, tt.want = time.Now(), 0
+				}
+			})
+		})
+	}
+}

@@ -46,6 +46,8 @@ type Options struct {
 	// other; a key must not span callers that should not feel each other's limits.
 	Budget    *Budget
 	BudgetKey string
+	// Shared says that pauses of the key are told to other processes, through the budget's ledger.
+	Shared bool
 	// Quota is what the requests are taken from, nil for as many as the provider's answers allow; Usage reads from an
 	// answer how much of a limit of the account's own is used, nil where answers do not say.
 	Quota *Quota
@@ -134,7 +136,7 @@ func (o Options) layers(origin string) http.RoundTripper {
 	inner := &exchange{next: o.Guard, timeout: o.Timeout, limit: maxBody, field: o.Field}
 	seen := &record{next: inner, connector: o.Connector, observe: o.Observe, log: o.Log, requestID: o.RequestID}
 	paced := &pace{
-		next: seen, budget: o.Budget, key: o.BudgetKey, quota: o.Quota, usage: o.Usage,
+		next: seen, budget: o.Budget, key: o.BudgetKey, shared: o.Shared, quota: o.Quota, usage: o.Usage,
 		rate: o.Rate, burst: o.Burst, maxWait: o.Retry.MaxWait,
 	}
 	signed := &sign{
