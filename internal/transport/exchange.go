@@ -1,25 +1,19 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
 // maxBody bounds an answer's body in bytes, unpacked. The largest pages that are asked for stay far below it.
 const maxBody = 32 << 20
-
-// minChunk and maxChunk bound the pieces that a body is read in; the larger also bounds the memory that is taken on
-// the word of a Content-Length alone.
-const (
-	minChunk = 4 << 10
-	maxChunk = 1 << 20
-)
 
 // exchange makes one try whole: it bounds it in time and size and reads the answer to its end, so that a body that is
 // cut off or stalls is a failed try and not a surprise for whoever decodes it. Every failure leaves it with its code.
@@ -59,39 +53,67 @@ func (x *exchange) read(method string, resp *http.Response) error {
 	if resp.ContentLength > x.limit && method != http.MethodHead {
 		return errTooLarge
 	}
-	body, n, err := readAll(resp.Body, resp.ContentLength, x.limit)
+	all, err := readAll(resp.Body, x.limit)
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if n > 0 {
-		resp.ContentLength = n
+	if len(all) > 0 {
+		resp.ContentLength = int64(len(all))
 	}
-	resp.Body = io.NopCloser(&body)
+	resp.Body = &body{bytes.NewReader(all), all}
 	return nil
 }
 
-// readAll reads to the end in chunks that are not copied again, so that even an answer at the limit costs no more
-// than its size.
-func readAll(r io.Reader, expected, limit int64) (net.Buffers, int64, error) {
-	var body net.Buffers
-	var total int64
-	// One byte more than expected has room to meet the end in.
-	for size := min(max(expected+1, minChunk), maxChunk); ; size = min(2*size, maxChunk) {
-		chunk := make([]byte, size)
-		n, err := fill(r, chunk)
-		if n > 0 {
-			body = append(body, chunk[:n])
+// body is that of an answer, in memory. Whoever wants all of it need not read it.
+type body struct {
+	*bytes.Reader
+	all []byte
+}
+
+// Bytes returns all of it, read or not.
+func (b *body) Bytes() []byte { return b.all }
+
+// Close does nothing.
+func (b *body) Close() error { return nil }
+
+// piece is a part of a body.
+type piece [64 << 10]byte
+
+// chunks are free pieces that bodies are read into: what an answer says of its size is not trusted, and a buffer that
+// grows leaves garbage of twice its size.
+var chunks = sync.Pool{New: func() any { return new(piece) }}
+
+// readAll reads to the end.
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	var full []*piece
+	defer func() {
+		for _, c := range full {
+			chunks.Put(c)
 		}
+	}()
+	for total := int64(0); ; {
+		c := chunks.Get().(*piece) //nolint:forcetypeassert // what New makes
+		full = append(full, c)
+		n, err := fill(r, c[:])
 		total += int64(n)
 		switch {
 		case total > limit:
-			return nil, total, errTooLarge
+			return nil, errTooLarge
 		case errors.Is(err, io.EOF):
-			return body, total, nil
+			return joined(full, int(total)), nil
 		case err != nil:
-			return nil, total, err
+			return nil, err
 		}
 	}
+}
+
+// joined returns the first size bytes of chunks that are full but for the last.
+func joined(full []*piece, size int) []byte {
+	all := make([]byte, size)
+	for rest := all; len(full) > 0; full = full[1:] {
+		rest = rest[copy(rest, full[0][:]):]
+	}
+	return all
 }
 
 // fill reads until the chunk is full. Unlike [io.ReadFull] it keeps the end of a body apart from a body cut off.

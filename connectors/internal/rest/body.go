@@ -7,7 +7,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -16,7 +18,7 @@ import (
 // read reads the whole body of an answer. What a refusal says beyond its status is worth little, so its body may be
 // missing or broken.
 func (c *Client) read(resp *http.Response) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	body, err := readAll(resp.Body)
 	switch {
 	case resp.StatusCode >= http.StatusMultipleChoices:
 		return body[:min(len(body), MaxBody)], nil
@@ -29,6 +31,14 @@ func (c *Client) read(resp *http.Response) ([]byte, error) {
 	return body, nil
 }
 
+// readAll reads to the end, or to where it is too much. A body that is in memory already is not copied.
+func readAll(r io.Reader) ([]byte, error) {
+	if held, ok := r.(interface{ Bytes() []byte }); ok {
+		return held.Bytes(), nil
+	}
+	return io.ReadAll(io.LimitReader(r, MaxBody+1))
+}
+
 // decode reads the JSON of a successful answer into out. Numbers in untyped values stay json.Number.
 func (c *Client) decode(a Answer, out any) error {
 	body := bytes.TrimSpace(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")))
@@ -39,6 +49,10 @@ func (c *Client) decode(a Answer, out any) error {
 		return c.webPage()
 	case !utf8.Valid(body):
 		return c.nonsense(nil, "an answer that is not valid UTF-8")
+	}
+	// A decoder copies what it reads, and more than once; Unmarshal does not, and knows no json.Number.
+	if !untyped(reflect.TypeOf(out)) && json.Unmarshal(body, out) == nil {
+		return nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -57,6 +71,40 @@ func (c *Client) decode(a Answer, out any) error {
 		return c.nonsense(err, "an answer of another shape: "+fieldName(wrongType)+" is of type "+wordFor(wrongType.Value))
 	}
 	return c.nonsense(err, "an answer that is not JSON")
+}
+
+// known remembers what untyped found out.
+var known sync.Map // bool by reflect.Type
+
+// untyped reports whether a type has room for a number whose type nobody knows.
+func untyped(t reflect.Type) bool {
+	if found, ok := known.Load(t); ok {
+		return found.(bool) //nolint:forcetypeassert // nothing else is stored
+	}
+	found := hasUntyped(t, map[reflect.Type]bool{})
+	known.Store(t, found)
+	return found
+}
+
+// hasUntyped is untyped for a type that may be within itself.
+func hasUntyped(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t == nil || seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return hasUntyped(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasUntyped(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func fieldName(e *json.UnmarshalTypeError) string {
