@@ -22,6 +22,7 @@ type bench struct {
 	rounds int
 	scale  int // of pgbench: 100,000 rows each
 	issues int
+	items  int    // of the largest sync
 	only   string // the parts that are measured, all if empty
 	rows   []row
 }
@@ -40,7 +41,8 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 11, "rounds of each pair")
 	flag.IntVar(&b.scale, "scale", 50, "scale of pgbench, 100,000 rows each")
 	flag.IntVar(&b.issues, "issues", 100_000, "issues in the sandbox")
-	flag.StringVar(&b.only, "only", "", "measure these parts alone, separated by commas: start, claims, connections, jira, sync, postgres")
+	flag.IntVar(&b.items, "items", 1_000_000, "items of the largest sync, about 15 KB each on the disk")
+	flag.StringVar(&b.only, "only", "", "measure these parts alone, separated by commas: start, claims, connections, jira, sync, memory, postgres")
 	flag.Parse()
 	var err error
 	switch {
@@ -72,7 +74,7 @@ func (b *bench) run(out string) error {
 		name string
 		run  func() error
 	}{
-		{"start", b.start}, {"claims", b.claims}, {"connections", b.connections}, {"jira", b.jira}, {"sync", b.sync}, {"postgres", b.postgres},
+		{"start", b.start}, {"claims", b.claims}, {"connections", b.connections}, {"jira", b.jira}, {"sync", b.sync}, {"memory", b.memoryOfSyncs}, {"postgres", b.postgres},
 	} {
 		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), part.name) {
 			continue

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -142,19 +143,23 @@ func serve(cmd *exec.Cmd) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer pr.Close()
 	cmd.Stdout, cmd.Stderr = pw, pw
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, pr.Close(), pw.Close())
 	}
 	pw.Close()
 	lines := bufio.NewScanner(pr)
 	for lines.Scan() {
 		if i := strings.Index(lines.Text(), "http://127.0.0.1:"); i >= 0 {
 			url, _, _ := strings.Cut(lines.Text()[i:], " ")
+			go func() { // what it says further must not end it
+				_, _ = io.Copy(io.Discard, pr)
+				_ = pr.Close()
+			}()
 			return &server{cmd, strings.TrimRight(url, `/".,`)}, nil
 		}
 	}
+	_ = pr.Close()
 	return nil, fmt.Errorf("%s ended before it listened", cmd.Args[0])
 }
 

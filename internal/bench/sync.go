@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,22 +49,62 @@ func (b *bench) records(env []string, self string, rounds int) error {
 	}
 	var failed error
 	sync := func() *exec.Cmd {
-		home, err := os.MkdirTemp(b.dir, "home-")
-		if err != nil {
-			failed = err
-		}
-		fresh := append([]string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_DATA_HOME=" + home}, env...)
-		if out, err := b.command(fresh, b.ucf, "connect", "jira", "--api-key", "--name", "bench").CombinedOutput(); err != nil {
-			failed = fmt.Errorf("connect: %w: %s", err, out)
-		}
-		return b.command(fresh, b.ucf, "sync", "jira", "--connection", "bench", "--stream", "items")
+		cmd, _, err := b.intoRecords(env)
+		failed = errors.Join(failed, err)
+		return cmd
 	}
 	as, bs, err := pair(rounds, sync, func() *exec.Cmd { return b.command(nil, self, "-puts", lines) })
-	if err != nil || failed != nil {
-		return fmt.Errorf("%w, %w", err, failed)
+	if err = errors.Join(err, failed); err != nil {
+		return err
 	}
 	b.add(fmt.Sprintf("`ucf sync jira` into records, %d issues", b.issues), show(medianWall(as)), "the same puts from memory "+show(medianWall(bs)), ratios(as, bs),
 		"aim: at most 1.25; peak "+mib(as[0].peak))
+	return nil
+}
+
+// intoRecords returns a sync into the records of a fresh home, which it returns too.
+func (b *bench) intoRecords(env []string) (*exec.Cmd, string, error) {
+	home, err := os.MkdirTemp(b.dir, "home-")
+	if err != nil {
+		return nil, "", err
+	}
+	fresh := append([]string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_DATA_HOME=" + home}, env...)
+	if out, err := b.command(fresh, b.ucf, "connect", "jira", "--api-key", "--name", "bench").CombinedOutput(); err != nil {
+		return nil, "", fmt.Errorf("connect: %w: %s", err, out)
+	}
+	return b.command(fresh, b.ucf, "sync", "jira", "--connection", "bench", "--stream", "items"), home, nil
+}
+
+// memoryOfSyncs holds the peak memory of syncs of many items against that of few, to lines and into records.
+func (b *bench) memoryOfSyncs() error {
+	const few = 10_000
+	toLines, toRecords := map[int]int64{}, map[int]int64{}
+	for _, n := range []int{few, b.items} {
+		sb, err := serve(b.command(nil, b.ucf, "sandbox", "--listen", "127.0.0.1:0", "--issues", fmt.Sprint(n)))
+		if err != nil {
+			return err
+		}
+		defer sb.stop()
+		env := []string{"UCF_JIRA_BASE_URL=" + sb.url + "/acme", "UCF_JIRA_API_EMAIL=you@example.com", "UCF_JIRA_API_TOKEN=sandbox"}
+		u, err := measure(b.command(env, b.ucf, "sync", "jira", "--stream", "items", "--raw", "--out", os.DevNull, "--force"))
+		if err != nil {
+			return err
+		}
+		toLines[n] = u.peak
+		cmd, home, err := b.intoRecords(env)
+		if err != nil {
+			return err
+		}
+		if u, err = measure(cmd); err != nil {
+			return err
+		}
+		toRecords[n] = u.peak
+		if err := os.RemoveAll(home); err != nil {
+			return err
+		}
+	}
+	b.memory("sync to lines", toLines, few, b.items)
+	b.memory("sync into records", toRecords, few, b.items)
 	return nil
 }
 
