@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
@@ -55,6 +57,9 @@ func (a *App) Export(ctx context.Context, t domain.Tenant, e Export) (domain.Job
 		Wide: reading.Wide, Plain: !e.Raw, Log: a.options.Log, Report: e.Report,
 	})
 	reading.End(ctx, err)
+	if err != nil && !w.Touched() {
+		return state, err // what is there stays as it is
+	}
 	return state, errors.Join(err, w.Close())
 }
 
@@ -74,14 +79,36 @@ func readState(path string) (sink.State, error) {
 		Type  string     `json:"type"`
 		Value sink.State `json:"value"`
 	}
+	var st sink.State
 	if json.Unmarshal(text, &message) == nil && message.Type == "STATE" {
-		return message.Value, nil
+		st = message.Value
+	} else {
+		err = json.Unmarshal(text, &st)
 	}
-	var s sink.State
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, connectors.Wrap(connectors.InvalidRequest, err, "the state %s is not one that a sync wrote: remove it to begin anew", path)
+	if err == nil {
+		err = checkState(st)
 	}
-	return s, nil
+	if err != nil {
+		return nil, connectors.Wrap(connectors.InvalidRequest, err, "the state %s is not one that a sync wrote: name another file, or remove it to begin anew", path)
+	}
+	return st, nil
+}
+
+// checkState refuses what no sync wrote: the file is replaced, and may be anything.
+func checkState(s sink.State) error {
+	if s == nil {
+		return errors.New("no positions")
+	}
+	for name, text := range s {
+		stream, _, ok := strings.Cut(name, "/")
+		if !ok {
+			return fmt.Errorf("%.50q is no position", name)
+		}
+		if err := engine.CheckPosition(stream, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepState replaces the file of positions, after what they cover is durable.

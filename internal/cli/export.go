@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/app"
 	"github.com/unified-connector/ucf/internal/domain"
 	"github.com/unified-connector/ucf/internal/service"
@@ -56,7 +53,7 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 	if err != nil {
 		return err
 	}
-	out, durable, closed, err := c.openOut(e)
+	out, durable, closed, err := c.out(e)
 	if err != nil {
 		return err
 	}
@@ -67,14 +64,20 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 		Out: out, Sync: durable, StateFile: e.state, Report: func(s domain.JobState) { bar.draws(s) },
 	})
 	bar.end()
-	if err != nil && e.state != "" && e.format == "ndjson" {
+	if err != nil && e.state != "" && e.format == "ndjson" && read(state.Counts) {
 		c.notef("what was read is written; the same command goes on from %s", e.state)
+	}
+	if err == nil {
+		err = durable() // a file without a line is one too
 	}
 	if err != nil {
 		return err
 	}
 	return c.exported(state)
 }
+
+// read reports whether anything was.
+func read(n domain.JobCounts) bool { return n.Containers.Seen+n.Items.Seen+n.Comments.Seen > 0 }
 
 // exported reports how an export ended.
 func (c *commandLine) exported(state domain.JobState) error {
@@ -97,26 +100,16 @@ func (c *commandLine) use(s *service.Service, connectorID string) (service.Use, 
 	return use, err
 }
 
-// openOut opens what lines are written to: standard output; a new file; or, where a state tells what is in it, the end of
+// out returns what lines are written to: standard output; a new file; or, where a state tells what is in it, the end of
 // one that is there.
-func (c *commandLine) openOut(e exportFlags) (out io.Writer, durable, closed func() error, err error) {
+func (c *commandLine) out(e exportFlags) (out io.Writer, durable, closed func() error, err error) {
 	nothing := func() error { return nil }
 	if e.path == "-" {
 		return c.io.Out, nothing, nothing, nil
 	}
-	mode := os.O_CREATE | os.O_WRONLY | os.O_EXCL
-	switch {
-	case e.force:
-		mode = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
-	case e.state != "":
-		mode = os.O_CREATE | os.O_WRONLY | os.O_APPEND
-	}
-	f, err := os.OpenFile(e.path, mode, 0o600)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil, nil, nil, connectors.Errorf(connectors.Conflict, "%s is there already: choose another file, --force writes over it, --state FILE adds to it", e.path)
-	case err != nil:
-		return nil, nil, nil, connectors.Wrap(connectors.InvalidRequest, err, "%s cannot be written: %s", e.path, err)
+	f, err := app.NewLineFile(e.path, e.force, e.state != "")
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	return f, f.Sync, f.Close, nil
 }

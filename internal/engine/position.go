@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,15 @@ func parsePlace(text string) (place, error) {
 		return place{}, foreignPlace(err)
 	}
 	return p, nil
+}
+
+// CheckPosition refuses what is no position of a stream: neither one that [Position.Save] was given nor a time.
+func CheckPosition(stream, text string) error {
+	if !slices.Contains([]string{Containers, Items, Comments}, stream) {
+		return connectors.Errorf(connectors.InvalidRequest, "%.50q is no stream", stream)
+	}
+	_, err := parsePlace(text)
+	return err
 }
 
 func foreignPlace(err error) error {

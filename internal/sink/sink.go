@@ -39,6 +39,8 @@ type Writer struct {
 	told   map[domain.Kind]bool // whose schema was written
 	saved  time.Time
 	keep   func(State) error
+	// touched says that something was read: a record, or how far.
+	touched bool
 }
 
 var (
@@ -72,6 +74,7 @@ type line struct {
 func (w *Writer) Put(_ context.Context, rs []domain.Record) ([]domain.Outcome, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.touched = true
 	out := make([]domain.Outcome, len(rs))
 	for i, r := range rs {
 		out[i] = domain.Created
@@ -143,7 +146,7 @@ func (p *position) Text() string { return p.text }
 func (p *position) Save(_ context.Context, text string) error {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	p.text, p.w.state[p.name] = text, text
+	p.text, p.w.state[p.name], p.w.touched = text, text, true
 	if time.Since(p.w.saved) < stateEvery {
 		return nil
 	}
@@ -165,6 +168,13 @@ func (w *Writer) save() error {
 		return unwritable(err)
 	}
 	return w.keep(w.state)
+}
+
+// Touched reports whether anything was read.
+func (w *Writer) Touched() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.touched
 }
 
 // Close writes the last state and what is left.
