@@ -190,6 +190,17 @@ func (c Config) SameDestination(o Config) bool {
 	return true
 }
 
+// Place names the system that is read, for people and to tell it from others: the connector, where secrets are sent, and
+// the database there, if it has some.
+func (c Config) Place() string {
+	_, address := c.Destination()
+	place := c.def.ID + " " + address
+	if database, _ := c.values["database"].(string); database != "" {
+		place += "/" + database
+	}
+	return place
+}
+
 // Destination returns the field that names where secrets are sent, and its value: an origin with scheme for a URL,
 // host:port for a host.
 func (c Config) Destination() (field, address string) {

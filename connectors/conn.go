@@ -29,6 +29,7 @@ type Conn struct {
 	driver     Driver
 	seal       Sealer
 	binding    string
+	place      string
 	now        func() time.Time
 	containers ContainerLister
 	items      ItemLister
@@ -55,7 +56,7 @@ func Open(o Options) (*Conn, error) {
 	if err != nil {
 		return nil, stamp(def.ID+".open", err)
 	}
-	c := &Conn{def: def, driver: d, seal: o.Sealer, binding: o.Binding, now: o.Now, charge: o.Charge, close: closer(d)}
+	c := &Conn{def: def, driver: d, seal: o.Sealer, binding: o.Binding, place: o.Config.Place(), now: o.Now, charge: o.Charge, close: closer(d)}
 	if c.charge == nil {
 		c.charge = func(int64) {}
 	}
@@ -230,6 +231,9 @@ func orEmpty[T any](s []T) []T {
 	}
 	return s
 }
+
+// Place names the system that is read, as [Config.Place] does.
+func (c *Conn) Place() string { return c.place }
 
 // AllContainers goes through every page of containers, from q.Cursor on.
 func (c *Conn) AllContainers(ctx context.Context, q ContainerQuery) iter.Seq2[Page[Container], error] {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,16 +48,26 @@ func (a *App) Export(ctx context.Context, t domain.Tenant, e Export) (domain.Job
 	if err != nil {
 		return domain.JobState{}, err
 	}
+	state, err := a.export(ctx, reading, e, from)
+	reading.End(ctx, err)
+	return state, err
+}
+
+// export reads from a state on.
+func (a *App) export(ctx context.Context, reading *service.Reading, e Export, from sink.State) (domain.JobState, error) {
+	from, err := ofPlace(from, reading.Place(), e.StateFile)
+	if err != nil {
+		return domain.JobState{}, err
+	}
 	keep := func(sink.State) error { return nil }
-	if format == sink.NDJSON && e.StateFile != "" {
+	if e.Format == string(sink.NDJSON) && e.StateFile != "" {
 		keep = func(s sink.State) error { return keepState(e.StateFile, s, e.Sync) }
 	}
-	w := sink.New(e.Out, format, from, keep)
+	w := sink.New(e.Out, sink.Format(e.Format), from, keep)
 	state, err := engine.Run(ctx, engine.Options{
 		Conn: reading.Conn, Sink: w, Positions: w, Full: e.Full, Named: e.Params.Containers, Streams: e.Params.Streams,
 		Wide: reading.Wide, Plain: !e.Raw, Log: a.options.Log, Report: e.Report,
 	})
-	reading.End(ctx, err)
 	if err != nil && !w.Touched() {
 		return state, err // what is there stays as it is
 	}
@@ -94,12 +105,28 @@ func readState(path string) (sink.State, error) {
 	return st, nil
 }
 
+// of is the name in a state of what it is of.
+const of = "of"
+
+// ofPlace returns the state of a place, which may have been kept without its name; another's is refused.
+func ofPlace(s sink.State, place, path string) (sink.State, error) {
+	if is := s[of]; is != "" && is != place {
+		return nil, connectors.Errorf(connectors.InvalidRequest, "the state %s is of %s, not of %s: name another file", path, is, place)
+	}
+	out := sink.State{of: place}
+	maps.Copy(out, s)
+	return out, nil
+}
+
 // checkState refuses what no sync wrote: the file is replaced, and may be anything.
 func checkState(s sink.State) error {
 	if s == nil {
 		return errors.New("no positions")
 	}
 	for name, text := range s {
+		if name == of {
+			continue
+		}
 		stream, _, ok := strings.Cut(name, "/")
 		if !ok {
 			return fmt.Errorf("%.50q is no position", name)

@@ -42,12 +42,12 @@ func (e *exportFlags) set(cmd *cobra.Command) bool {
 
 // export reads a system to lines.
 func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags, e exportFlags, full bool) (err error) {
+	if f.census != "" || f.maxDeletions != 0 {
+		return usage("--census and --max-deletions compare with the records, of which --out keeps none")
+	}
 	s, t, err := c.open()
 	if err != nil {
 		return err
-	}
-	if f.census != "" || f.maxDeletions != 0 {
-		return usage("--census and --max-deletions compare with the records, of which --out keeps none")
 	}
 	use, err := c.use(s, connectorID)
 	if err != nil {
@@ -64,11 +64,11 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 		Out: out, Sync: durable, StateFile: e.state, Report: func(s domain.JobState) { bar.draws(s) },
 	})
 	bar.end()
-	if err != nil && e.state != "" && e.format == "ndjson" && read(state.Counts) {
-		c.notef("what was read is written; the same command goes on from %s", e.state)
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		err = durable() // a file without a line is one too
+	case e.goesOn(state.Counts):
+		c.notef("what was read is written; the same command goes on from %s", e.state)
 	}
 	if err != nil {
 		return err
@@ -76,8 +76,10 @@ func (c *commandLine) export(ctx context.Context, connectorID string, f jobFlags
 	return c.exported(state)
 }
 
-// read reports whether anything was.
-func read(n domain.JobCounts) bool { return n.Containers.Seen+n.Items.Seen+n.Comments.Seen > 0 }
+// goesOn reports whether what broke off is kept in a state.
+func (e *exportFlags) goesOn(n domain.JobCounts) bool {
+	return e.state != "" && e.format == "ndjson" && n.Containers.Seen+n.Items.Seen+n.Comments.Seen > 0
+}
 
 // exported reports how an export ended.
 func (c *commandLine) exported(state domain.JobState) error {

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -166,6 +167,38 @@ func TestStoreGoesAway(t *testing.T) {
 			}
 			if j, n := d.sync(t); j.Status != domain.JobSucceeded || j.Attempts != tc.attempts || n != 1 {
 				t.Errorf("the job is %s after %d failed attempts, want %d, and left %d records; %+v", j.Status, j.Attempts, tc.attempts, n, j.Error)
+			}
+		})
+	}
+}
+
+// A schedule ends with its connection, and with nothing that a system answers.
+func TestSchedulesGoOn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		meanwhile func(d desk) error
+		queued    int
+	}{
+		"not found there": {func(desk) error { return connectors.Errorf(connectors.NotFound, "the API is not at this address") }, 1},
+		"refused":         {func(desk) error { return connectors.Errorf(connectors.Reauthorize, "connect again") }, 1},
+		"deleted": {func(d desk) error {
+			_, err := d.DeleteConnection(t.Context(), "acme", service.DeleteConnectionIn{ConnectionIn: service.ConnectionIn{ID: d.connection}})
+			return errors.Join(err, connectors.Errorf(connectors.NotFound, "there is no such connection"))
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.store.before = func() error { return tt.meanwhile(d) }
+			out, err := d.StartJob(t.Context(), "acme", service.StartJobIn{ConnectorID: "toy", Body: service.StartJobBody{Type: domain.SyncJob, Params: service.JobParams{Every: "15m"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j, err := jobs.New(jobs.Options{Service: d.Service, Owner: "w"}).RunJob(t.Context(), "acme", out.ID, nil)
+			if err != nil || j.Status != domain.JobFailed {
+				t.Fatalf("the job is %s, %v", j.Status, err)
+			}
+			queued, _, err := d.store.CountJobs(t.Context(), "acme")
+			if err != nil || queued != tt.queued {
+				t.Errorf("%d jobs are to come, want %d; %v", queued, tt.queued, err)
 			}
 		})
 	}

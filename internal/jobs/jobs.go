@@ -77,7 +77,7 @@ func (r *Runner) Run(ctx context.Context) {
 			busy.Wait()
 			return
 		}
-		j, err := r.claim(ctx, store.Claim{Owner: r.Owner, Term: term, PerTenant: r.PerTenant})
+		j, err := r.claim(ctx, store.Claim{Owner: r.Owner, Term: term, PerTenant: r.PerTenant, Exclusive: true})
 		if err != nil {
 			<-free
 			if connectors.CodeOf(err) != connectors.NotFound && ctx.Err() == nil {
@@ -100,7 +100,7 @@ func (r *Runner) RunJob(ctx context.Context, t domain.Tenant, id string, watch f
 		watch = func(domain.Job) {}
 	}
 	for {
-		j, err := r.claim(ctx, store.Claim{Owner: r.Owner, Term: term, Tenant: t, ID: id})
+		j, err := r.claim(ctx, store.Claim{Owner: r.Owner, Term: term, Tenant: t, ID: id, Exclusive: true})
 		switch {
 		case err == nil:
 			r.work(ctx, j, false, watch)

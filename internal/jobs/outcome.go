@@ -89,7 +89,7 @@ func backoff(attempts int) time.Duration { return 5 * time.Second << (2 * (attem
 func (c *claimed) finish(ctx context.Context, end domain.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !ends(end) && !c.canceledMeanwhile(ctx) {
+	if end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !c.gone(ctx, end) && !c.canceledMeanwhile(ctx) {
 		next := successor(end, c.Now().UTC())
 		err := again(ctx, func() error { return c.store.CreateJob(ctx, next) })
 		if err != nil && connectors.CodeOf(err) != connectors.Conflict {
@@ -105,9 +105,10 @@ func (c *claimed) canceledMeanwhile(ctx context.Context) bool {
 	return err == nil && j.CancelRequested
 }
 
-// ends reports whether nothing can come of a repetition: the connection is gone.
-func ends(j domain.Job) bool {
-	return j.Error != nil && j.Error.Code == connectors.NotFound && len(j.Incomplete) == 0
+// gone reports whether nothing can come of a repetition: the connection is gone. A system that answers not_found is not.
+func (c *claimed) gone(ctx context.Context, j domain.Job) bool {
+	return j.Error != nil && j.Error.Code == connectors.NotFound &&
+		connectors.CodeOf(c.Service.StillThere(ctx, j.Tenant, j.ConnectionID)) == connectors.NotFound
 }
 
 // successor returns the next job of a series: the first of its times that is still to come.

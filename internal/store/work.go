@@ -54,6 +54,9 @@ type Claim struct {
 	// PerTenant is how many jobs of one tenant may run at once; zero for any number. Several claims at one moment may
 	// exceed it.
 	PerTenant int
+	// Exclusive passes over jobs of connections of which another job runs, probes aside. Several claims at one moment may
+	// not see each other.
+	Exclusive bool
 }
 
 // Hold proves a claim.

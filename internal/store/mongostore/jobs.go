@@ -194,11 +194,11 @@ func (s *Store) ClaimJob(ctx context.Context, c store.Claim) (domain.Job, error)
 			return err
 		}
 		filter = ofClaim(bson.D{{Key: "status", Value: string(domain.JobQueued)}, due(time.Now())}, c)
-		if full, err := s.fullTenants(ctx, c.PerTenant); err != nil {
+		passed, err := s.passedOver(ctx, c)
+		if err != nil {
 			return err
-		} else if len(full) > 0 {
-			filter = append(filter, bson.E{Key: "tenant", Value: bson.D{{Key: "$nin", Value: full}}})
 		}
+		filter = append(filter, passed...)
 		if err = s.claim(ctx, filter, sorted("turn", "id"), c, attempt, &d); isNone(err) {
 			return none
 		}
@@ -269,30 +269,35 @@ func (s *Store) claim(ctx context.Context, filter, order bson.D, c store.Claim, 
 
 func plus(field string, n any) bson.D { return bson.D{{Key: "$add", Value: bson.A{field, n}}} }
 
-// fullTenants returns the tenants with so many running jobs.
-func (s *Store) fullTenants(ctx context.Context, limit int) (bson.A, error) {
-	if limit == 0 {
+// passedOver returns the conditions that leave out the queued jobs of tenants that have enough running ones, and of
+// connections that are busy.
+func (s *Store) passedOver(ctx context.Context, c store.Claim) (bson.D, error) {
+	if c.PerTenant == 0 && !c.Exclusive {
 		return nil, nil
 	}
-	cur, err := s.db.Collection(jobs).Aggregate(ctx, mongo.Pipeline{
-		{{Key: "$match", Value: bson.D{{Key: "status", Value: string(domain.JobRunning)}}}},
-		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$tenant"}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
-		{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gte", Value: limit}}}}}},
-	})
+	running, err := many[jobDoc](ctx, s, jobs, bson.D{{Key: "status", Value: string(domain.JobRunning)}},
+		options.Find().SetProjection(bson.D{{Key: "tenant", Value: 1}, {Key: "connectionId", Value: 1}, {Key: "type", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}
-	var groups []struct {
-		Tenant string `bson:"_id"`
+	var full, busy bson.A
+	count := map[string]int{}
+	for _, d := range running {
+		if count[d.Tenant]++; count[d.Tenant] == c.PerTenant {
+			full = append(full, d.Tenant)
+		}
+		if c.Exclusive && d.Type != string(domain.ProbeJob) {
+			busy = append(busy, bson.D{{Key: "tenant", Value: d.Tenant}, {Key: "connectionId", Value: d.ConnectionID}, not("type", string(domain.ProbeJob))})
+		}
 	}
-	if err := cur.All(ctx, &groups); err != nil {
-		return nil, err
+	var conditions bson.D
+	if len(full) > 0 {
+		conditions = append(conditions, bson.E{Key: "tenant", Value: bson.D{{Key: "$nin", Value: full}}})
 	}
-	var full bson.A
-	for _, g := range groups {
-		full = append(full, g.Tenant)
+	if len(busy) > 0 {
+		conditions = append(conditions, bson.E{Key: "$nor", Value: busy})
 	}
-	return full, nil
+	return conditions, nil
 }
 
 // not is the condition that a field has another value. With the id of an attempt, a repetition does not apply twice.

@@ -111,6 +111,8 @@ func claimable(c store.Claim) string {
 	return `SELECT rowid FROM (SELECT rowid FROM jobs WHERE status = 'running' AND lease_until < ?` + named +
 		` ORDER BY lease_until LIMIT 1)
 		UNION ALL SELECT rowid FROM (SELECT rowid FROM jobs WHERE status = 'queued' AND (not_before IS NULL OR not_before <= ?)` + named + `
+			AND (? = 0 OR type = 'probe' OR NOT EXISTS (SELECT 1 FROM jobs AS r
+				WHERE r.status = 'running' AND r.type <> 'probe' AND r.tenant = jobs.tenant AND r.connection_id = jobs.connection_id))
 			AND (? = 0 OR tenant NOT IN (SELECT tenant FROM jobs WHERE status = 'running' GROUP BY tenant HAVING count(*) >= ?))
 			ORDER BY turn, id LIMIT 1) LIMIT 1`
 }
@@ -124,7 +126,7 @@ func claimArgs(c store.Claim, now time.Time) []any {
 	if c.ID != "" {
 		args = append(args, c.Tenant, c.ID)
 	}
-	return append(args, c.PerTenant, c.PerTenant)
+	return append(args, c.Exclusive, c.PerTenant, c.PerTenant)
 }
 
 // lost is the error of a holder whose claim another has, or who holds none.

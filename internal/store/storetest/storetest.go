@@ -97,6 +97,7 @@ func jobChecks() []Check {
 		{"turns are fair", fairTurns},
 		{"none comes before who waits", noQueueJumping},
 		{"jobs of one tenant", jobsPerTenant},
+		{"jobs of one connection", jobsPerConnection},
 		{"cancels", cancels},
 		{"lists of jobs", listsOfJobs},
 		{"sweeps of jobs", sweepsOfJobs},

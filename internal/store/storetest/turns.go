@@ -110,3 +110,37 @@ func wantCounts(t TB, s store.Store, tenant domain.Tenant, wantQueued, wantRunni
 	must(t, err)
 	same(t, fmt.Sprintf("queued and running jobs of %s", tenant), []int{queued, running}, []int{wantQueued, wantRunning})
 }
+
+// jobsPerConnection passes over jobs of connections that are busy, and nothing else.
+func jobsPerConnection(t TB, open func() store.Store) {
+	s, ctx := open(), t.Context()
+	of := func(tenant domain.Tenant, key, connection string, kind domain.JobType) domain.Job {
+		j := job(tenant, key)
+		j.ConnectionID, j.Type = connection, kind
+		return j
+	}
+	for _, j := range []domain.Job{
+		of(acme, "1", "con_1", domain.ImportJob), of(acme, "2", "con_1", domain.SyncJob), of(acme, "3", "con_1", domain.SyncJob),
+		of(acme, "4", "con_1", domain.ProbeJob), of(acme, "5", "con_2", domain.SyncJob), of(other, "6", "con_1", domain.SyncJob),
+	} {
+		must(t, s.CreateJob(ctx, j))
+	}
+	apart := store.Claim{Owner: "w", Term: long, Exclusive: true}
+	got := claimed(t, s, apart)
+	slices.Sort(got)
+	same(t, "what is claimed", got, []string{"job_1", "job_4", "job_5", "job_6"})
+	byName := apart
+	byName.Tenant, byName.ID = acme, "job_2"
+	_, err := s.ClaimJob(ctx, byName)
+	wantCode(t, "one of a busy connection by its name", err, connectors.NotFound)
+	first, err := s.Job(ctx, acme, "job_1")
+	must(t, err)
+	must(t, s.EndJob(ctx, holdOf(first), ended(first)))
+	same(t, "what is claimed after an end", claimed(t, s, apart), []string{"job_2"})
+	// A probe keeps nobody waiting.
+	must(t, s.CreateJob(ctx, of(acme, "7", "con_3", domain.ProbeJob)))
+	same(t, "a probe", claimed(t, s, apart), []string{"job_7"})
+	must(t, s.CreateJob(ctx, of(acme, "8", "con_3", domain.SyncJob)))
+	same(t, "a sync beside a probe", claimed(t, s, apart), []string{"job_8"})
+	same(t, "whoever does not ask for that", claimed(t, s, store.Claim{Owner: "w", Term: long}), []string{"job_3"})
+}

@@ -20,6 +20,8 @@ type (
 	sameForAll    struct{ store.Store }
 	unfair        struct{ store.Store }
 	noLimit       struct{ store.Store }
+	together      struct{ store.Store }
+	alwaysApart   struct{ store.Store }
 	deafHolder    struct{ store.Store }
 	cancelsNot    struct{ store.Store }
 	oldestJobs    struct{ store.Store }
@@ -49,6 +51,8 @@ func workBugs() []bug {
 		{"a job for all", "each job is claimed by one", over(func(s store.Store) store.Store { return sameForAll{s} })},
 		{"one tenant first", "turns are fair", over(func(s store.Store) store.Store { return unfair{s} })},
 		{"as many as there are", "jobs of one tenant", over(func(s store.Store) store.Store { return noLimit{s} })},
+		{"two of one connection", "jobs of one connection", over(func(s store.Store) store.Store { return together{s} })},
+		{"one of a connection always", "jobs of one connection", over(func(s store.Store) store.Store { return alwaysApart{s} })},
 		{"a holder who is not told", "cancels", over(func(s store.Store) store.Store { return deafHolder{s} })},
 		{"nothing is canceled", "cancels", over(func(s store.Store) store.Store { return cancelsNot{s} })},
 		{"oldest jobs first", "lists of jobs", over(func(s store.Store) store.Store { return oldestJobs{s} })},
@@ -125,6 +129,16 @@ func (s unfair) CreateJob(ctx ctxt, j domain.Job) error {
 
 func (s noLimit) ClaimJob(ctx ctxt, c store.Claim) (domain.Job, error) {
 	c.PerTenant = 0
+	return s.Store.ClaimJob(ctx, c)
+}
+
+func (s together) ClaimJob(ctx ctxt, c store.Claim) (domain.Job, error) {
+	c.Exclusive = false
+	return s.Store.ClaimJob(ctx, c)
+}
+
+func (s alwaysApart) ClaimJob(ctx ctxt, c store.Claim) (domain.Job, error) {
+	c.Exclusive = true
 	return s.Store.ClaimJob(ctx, c)
 }
 
