@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,8 +12,10 @@ import (
 )
 
 // fetchAll is the baseline of a listing: the same pages as the connector asks for, fetched and decoded as little as
-// paging needs.
-func fetchAll(ctx context.Context, base string) error {
+// paging needs, or, with decode, into what a line tells of an issue.
+func fetchAll(ctx context.Context, base string, decode bool) error {
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush() //nolint:errcheck // who measures counts the lines
 	token := ""
 	for {
 		ask := map[string]any{"jql": "project is not EMPTY ORDER BY created ASC, key ASC", "maxResults": 100, "fields": fetchFields}
@@ -34,12 +37,45 @@ func fetchAll(ctx context.Context, base string) error {
 			return err
 		}
 		for _, issue := range page.Issues {
-			fmt.Fprintf(os.Stdout, "%s\n", issue)
+			if decode {
+				if issue, err = decoded(issue); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(out, "%s\n", issue)
 		}
 		if token = page.NextPageToken; token == "" {
 			return nil
 		}
 	}
+}
+
+// decoded returns an issue as a line with the fields that were asked for.
+func decoded(raw json.RawMessage) (json.RawMessage, error) {
+	type named struct {
+		Name        string `json:"name,omitempty"`
+		DisplayName string `json:"displayName,omitempty"`
+		Key         string `json:"key,omitempty"`
+	}
+	var issue struct {
+		ID     string `json:"id"`
+		Key    string `json:"key"`
+		Fields struct {
+			Summary   string `json:"summary"`
+			Status    named  `json:"status"`
+			IssueType named  `json:"issuetype"`
+			Priority  named  `json:"priority"`
+			Assignee  *named `json:"assignee"`
+			Reporter  *named `json:"reporter"`
+			Project   named  `json:"project"`
+			Created   string `json:"created"`
+			Updated   string `json:"updated"`
+		} `json:"fields"`
+	}
+	if err := json.Unmarshal(raw, &issue); err != nil {
+		return nil, err
+	}
+	return json.Marshal(issue)
 }
 
 // fetchFields are the fields that the connector asks for.

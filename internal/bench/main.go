@@ -36,6 +36,7 @@ func main() {
 	b := bench{ctx: ctx}
 	out := flag.String("out", "docs/benchmarks.md", "file that the table is written to; empty for none")
 	fetch := flag.String("fetch", "", "be the baseline: fetch all issues from this address and exit")
+	decode := flag.Bool("decode", false, "with -fetch: decode each issue, and write it anew")
 	puts := flag.String("puts", "", "be the baseline: put the records of this file into a store and exit")
 	flag.StringVar(&b.ucf, "ucf", "bin/ucf", "the binary to measure")
 	flag.IntVar(&b.rounds, "rounds", 11, "rounds of each pair")
@@ -47,7 +48,7 @@ func main() {
 	var err error
 	switch {
 	case *fetch != "":
-		err = fetchAll(ctx, *fetch)
+		err = fetchAll(ctx, *fetch, *decode)
 	case *puts != "":
 		err = putAll(ctx, *puts)
 	default:

@@ -17,7 +17,7 @@ import (
 	"github.com/unified-connector/ucf/internal/store/sqlitestore"
 )
 
-// sync measures syncs of the sandbox: to lines beside a bare loop that fetches the same pages, and to the records of the
+// sync measures syncs of the sandbox: to lines beside a bare loop that fetches the same pages and decodes them, and to the records of the
 // embedded store beside the same puts fed from memory.
 func (b *bench) sync() error {
 	sb, err := serve(b.command(nil, b.ucf, "sandbox", "--listen", "127.0.0.1:0", "--issues", fmt.Sprint(b.issues)))
@@ -33,11 +33,11 @@ func (b *bench) sync() error {
 	rounds := max(b.rounds/3, 3)
 	as, bs, err := pair(rounds,
 		func() *exec.Cmd { return b.command(env, b.ucf, "sync", "jira", "--stream", "items", "--out", "-") },
-		func() *exec.Cmd { return b.command(nil, self, "-fetch", sb.url) })
+		func() *exec.Cmd { return b.command(nil, self, "-fetch", sb.url, "-decode") })
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("`ucf sync jira --out -`, %d issues", b.issues), show(medianWall(as)), "bare fetch loop "+show(medianWall(bs)), ratios(as, bs), "aim: at most 1.25")
+	b.add(fmt.Sprintf("`ucf sync jira --out -`, %d issues", b.issues), show(medianWall(as)), "bare fetch-and-decode loop "+show(medianWall(bs)), ratios(as, bs), "aim: at most 1.25")
 	return b.records(env, self, rounds)
 }
 
