@@ -42,6 +42,7 @@ func (c *container) read(ctx context.Context) error {
 		return err
 	}
 	if c.finished() {
+		c.recall(c.at.Counts, 1)
 		return nil
 	}
 	now, err := c.Conn.SystemTime(ctx)
@@ -107,6 +108,10 @@ func (c *container) finished() bool { return c.Run != "" && c.at.Run == c.Run &&
 func (c *container) plan(now time.Time) {
 	full := c.Full || c.at.Since.IsZero()
 	resumed := !c.at.atRest() && (!c.Full || c.at.Full && c.at.Run == c.Run)
+	if !resumed || c.Run == "" || c.at.Run != c.Run {
+		c.at.Counts = domain.JobCounts{}
+	}
+	c.recall(c.at.Counts, 1)
 	if !resumed {
 		c.begin(now, full)
 	}
@@ -174,6 +179,8 @@ func (c *container) anew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.recall(c.at.Counts, -1)
+	c.at.Counts = domain.JobCounts{}
 	stamp := c.at.Stamp
 	c.begin(now, c.at.Full)
 	c.at.Stamp = max(stamp, c.at.Stamp)
@@ -221,7 +228,11 @@ func (c *container) end(ctx context.Context, now time.Time) error {
 
 func (c *container) save(ctx context.Context) error {
 	c.saved = c.Now()
-	return ofSink(c.items.Save(ctx, c.at.String()))
+	at := c.at
+	if c.Run == "" {
+		at.Counts = domain.JobCounts{} // nobody takes such a run over
+	}
+	return ofSink(c.items.Save(ctx, at.String()))
 }
 
 // lost notes something in the container that could not be read.

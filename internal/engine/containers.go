@@ -19,7 +19,20 @@ func (r *run) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, er
 	if err != nil {
 		return nil, ofSink(err)
 	}
-	r.count(rs, out)
+	r.count(rs, out, nil)
+	return out, nil
+}
+
+// put is that of the run, and counts for the container too.
+func (c *container) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	out, err := c.Sink.Put(ctx, rs)
+	if err != nil {
+		return nil, ofSink(err)
+	}
+	c.count(rs, out, &c.at.Counts)
 	return out, nil
 }
 

@@ -122,7 +122,8 @@ func newRun(o Options) (*run, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &run{Options: o, started: o.Now(), progress: progress{job: o.State, fractions: map[string]float64{}}}
-	r.job.Containers, r.job.Incomplete, r.job.Dropped = domain.Done{}, nil, 0 // they are counted and named anew
+	// They are counted and named anew; what was met of containers is kept with their places.
+	r.job.Containers, r.job.Counts, r.job.Incomplete, r.job.Dropped = domain.Done{}, domain.JobCounts{}, nil, 0
 	r.memory, _ = o.Sink.(Memory)
 	caps := o.Conn.Definition().Capabilities()
 	for _, stream := range o.Streams {

@@ -118,8 +118,11 @@ func TestInterrupted(t *testing.T) {
 				t.Fatalf("cut after %d: %v", cut, err)
 			}
 			b.cut, b.asked = -1, nil
-			b.succeeds(same)
+			s := b.succeeds(same)
 			b.want(fmt.Sprintf("full %v, cut after %d", full, cut))
+			if n := s.Counts; n.Items.Seen != 14 || n.Containers.Seen != 2 {
+				t.Errorf("full %v, cut after %d: it counts %+v", full, cut, n)
+			}
 			if most := 8 - cut + 1; len(b.asked) > most {
 				t.Errorf("full %v, cut after %d: %d pages were asked for again, want at most %d: %q", full, cut, len(b.asked), most, b.asked)
 			}

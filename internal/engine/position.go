@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
+	"github.com/unified-connector/ucf/internal/domain"
 )
 
 // place is what a [Position] says: where a container was read to, and the listing that is under way, if one is. All its
@@ -19,6 +20,9 @@ type place struct {
 	Census time.Time `json:"census,omitzero"`
 	// Run is the run that read the container last, or is reading it.
 	Run string `json:"run,omitempty"`
+
+	// Counts is what that run met in the container. Who takes the run over counts on from there.
+	Counts domain.JobCounts `json:"counts,omitzero"`
 
 	// Begun is when the listing under way began; zero while none is. Page is where it goes on.
 	Begun time.Time `json:"begun,omitzero"`
@@ -34,7 +38,9 @@ type place struct {
 func (p place) atRest() bool { return p.Begun.IsZero() }
 
 // rest returns the place without the listing under way.
-func (p place) rest() place { return place{Since: p.Since, Census: p.Census, Run: p.Run} }
+func (p place) rest() place {
+	return place{Since: p.Since, Census: p.Census, Run: p.Run, Counts: p.Counts}
+}
 
 // parsePlace reads a position: what a run kept, or a time in RFC 3339 that a client set.
 func parsePlace(text string) (place, error) {

@@ -74,13 +74,42 @@ func (r *run) gap(g connectors.Gap) {
 	r.job.AddGap(g)
 }
 
-// count counts records by what became of them.
-func (r *run) count(rs []domain.Record, outcomes []domain.Outcome) {
+// count counts records by what became of them, and for their container where that counts for itself.
+func (r *run) count(rs []domain.Record, outcomes []domain.Outcome, own *domain.JobCounts) {
+	n := tally(rs, outcomes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	add(&r.job.Counts, n, 1)
+	if own != nil {
+		add(own, n, 1)
+	}
+}
+
+// recall counts what an earlier part of this run met in a container, or, with a negative sign, does not any more.
+func (r *run) recall(n domain.JobCounts, sign int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	add(&r.job.Counts, n, sign)
+}
+
+func add(to *domain.JobCounts, n domain.JobCounts, sign int) {
+	for _, c := range []struct {
+		to *domain.Count
+		n  domain.Count
+	}{{&to.Containers, n.Containers}, {&to.Items, n.Items}, {&to.Comments, n.Comments}} {
+		c.to.Seen += sign * c.n.Seen
+		c.to.Created += sign * c.n.Created
+		c.to.Updated += sign * c.n.Updated
+		c.to.Deleted += sign * c.n.Deleted
+		c.to.Unchanged += sign * c.n.Unchanged
+	}
+}
+
+// tally returns how many records of each kind there are, by what became of them.
+func tally(rs []domain.Record, outcomes []domain.Outcome) (n domain.JobCounts) {
 	for i, rec := range rs {
 		c := map[domain.Kind]*domain.Count{
-			domain.ContainerRecord: &r.job.Counts.Containers, domain.ItemRecord: &r.job.Counts.Items, domain.CommentRecord: &r.job.Counts.Comments,
+			domain.ContainerRecord: &n.Containers, domain.ItemRecord: &n.Items, domain.CommentRecord: &n.Comments,
 		}[rec.Kind]
 		if !rec.Deleted {
 			c.Seen++
@@ -98,6 +127,7 @@ func (r *run) count(rs []domain.Record, outcomes []domain.Outcome) {
 			}
 		}
 	}
+	return n
 }
 
 // state returns how far the run is now.
