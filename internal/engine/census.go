@@ -147,7 +147,8 @@ func (c *container) bury(ctx context.Context, list []domain.Record, why func(i i
 		if o != domain.Tombstone {
 			continue
 		}
-		if err := c.goneComments(ctx, p, gone[i].ID, nil); err != nil {
+		// Another container's reading may have met the item there meanwhile: its comments are with it.
+		if err := c.goneComments(ctx, p, store.RecordFind{ItemID: gone[i].ID, ContainerID: c.id}, nil); err != nil {
 			return err
 		}
 	}

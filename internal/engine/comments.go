@@ -77,7 +77,7 @@ func (c *container) talkOf(ctx context.Context, p *pile, item string, none, fres
 	if fresh {
 		return nil
 	}
-	return c.goneComments(ctx, p, item, met)
+	return c.goneComments(ctx, p, store.RecordFind{ItemID: item}, met)
 }
 
 // talk1 reads the comments of one item to their end, and reports whether it could.
@@ -136,13 +136,14 @@ func (c *container) lostTalk(item string, code connectors.Code, reason string) {
 	c.gap(connectors.Gap{ContainerID: c.id, Code: code, Reason: fmt.Sprintf("comments of %s: %s", item, reason)})
 }
 
-// goneComments marks the stored comments of an item that were not met.
-func (c *container) goneComments(ctx context.Context, p *pile, item string, met map[string]bool) error {
+// goneComments marks the stored comments of what was found that were not met.
+func (c *container) goneComments(ctx context.Context, p *pile, of store.RecordFind, met map[string]bool) error {
 	if c.memory == nil {
 		return nil
 	}
+	of.Kind = domain.CommentRecord
 	for after := ""; ; {
-		list, err := c.memory.Find(ctx, store.RecordFind{Kind: domain.CommentRecord, ItemID: item}, store.List{After: after, Limit: findPage})
+		list, err := c.memory.Find(ctx, of, store.List{After: after, Limit: findPage})
 		if err != nil {
 			return ofSink(err)
 		}

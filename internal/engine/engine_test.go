@@ -310,3 +310,29 @@ func TestForeignPositions(t *testing.T) {
 	b.succeeds(func(o *Options) { o.Census = "never" })
 	b.want("after a client set a time")
 }
+
+// TestMovesMeet has the container that an item went to read it between the two steps in which the one that it left marks it
+// and its comments as gone.
+func TestMovesMeet(t *testing.T) {
+	b := newBench(t, "a", "b")
+	b.comments["a1"] = []string{"one", "two"}
+	b.succeeds()
+	b.remove("a1", connectors.Moved)
+	b.put("b", "a1", "moved")
+	met := false
+	b.ledger.put = func(rs []domain.Record, outcomes []domain.Outcome) {
+		for i, r := range rs {
+			if r.ID == "a1" && outcomes[i] == domain.Tombstone && !met {
+				met = true
+				if _, err := b.run(func(o *Options) { o.Named = []string{"b"} }); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	b.succeeds(func(o *Options) { o.Parallel, o.Census = 1, "always" })
+	if !met {
+		t.Fatal("the two readings did not meet")
+	}
+	b.want("after both")
+}

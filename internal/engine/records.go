@@ -11,8 +11,9 @@ import (
 	"github.com/unified-connector/ucf/internal/domain"
 )
 
-// recordOf returns a record of a value, whose raw form is kept apart.
-func recordOf(kind domain.Kind, value any, raw json.RawMessage, at time.Time) (domain.Record, error) {
+// recordOf returns a record of a value, whose raw form is kept apart. A change of place, which the value may not tell, is a
+// change.
+func recordOf(kind domain.Kind, value any, raw json.RawMessage, at time.Time, place ...string) (domain.Record, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return domain.Record{}, connectors.Wrap(connectors.Internal, err, "what was read does not encode")
@@ -21,6 +22,10 @@ func recordOf(kind domain.Kind, value any, raw json.RawMessage, at time.Time) (d
 	_, _ = h.Write(text)
 	_, _ = h.Write([]byte{0})
 	_, _ = h.Write(raw)
+	for _, p := range place {
+		_, _ = h.Write([]byte{0})
+		_, _ = h.Write([]byte(p))
+	}
 	return domain.Record{
 		Kind: kind, SyncedAt: at, Value: text, Raw: raw, Hash: base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:24]),
 	}, nil
@@ -49,7 +54,7 @@ func itemRecord(it connectors.Item, container string, seen int64, at time.Time) 
 func commentRecord(c connectors.Comment, item, container string, at time.Time) (domain.Record, error) {
 	raw := c.Raw
 	c.Raw = nil
-	rec, err := recordOf(domain.CommentRecord, c, raw, at)
+	rec, err := recordOf(domain.CommentRecord, c, raw, at, item, container)
 	rec.ID, rec.ContainerID, rec.ItemID = c.ID, container, item
 	return rec, err
 }

@@ -218,11 +218,21 @@ type ledger struct {
 	stamp int64
 	recs  map[string]domain.Record
 	fail  error // of every put, where it is set
+	// put is told of every put, after it.
+	put func(rs []domain.Record, outcomes []domain.Outcome)
 }
 
 func newLedger() *ledger { return &ledger{recs: map[string]domain.Record{}} }
 
 func (l *ledger) Put(_ context.Context, rs []domain.Record) ([]domain.Outcome, error) {
+	out, err := l.keep(rs)
+	if l.put != nil {
+		l.put(rs, out)
+	}
+	return out, err
+}
+
+func (l *ledger) keep(rs []domain.Record) ([]domain.Outcome, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {

@@ -18,7 +18,7 @@ type RecordsIn struct {
 	ConnectionIn
 	WorkspaceID  string      `query:"workspaceId"`
 	Kind         domain.Kind `query:"kind" enum:"container,item,comment" doc:"Only of this kind"`
-	ContainerID  string      `query:"containerId" doc:"Only of this container"`
+	ContainerID  string      `query:"containerId" doc:"Only what is in this container now: what left it is told with the container that it went to, so follow changes without it"`
 	ChangedAfter string      `query:"changedAfter" default:"0" doc:"Where to go on: the next of the last answer, or its published where next was null; 0 begins anew"`
 	Epoch        string      `query:"epoch" doc:"The epoch of the answers so far. Send it, so that numbers of another history are not taken for these"`
 	Limit        int         `query:"limit" default:"50" minimum:"1" maximum:"200"`
