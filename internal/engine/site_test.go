@@ -256,6 +256,9 @@ func (l *ledger) keep(rs []domain.Record) ([]domain.Outcome, error) {
 			r.ContainerID, r.ItemID = is.ContainerID, is.ItemID
 		case known && !is.Deleted && is.Hash == r.Hash:
 			out[i] = domain.Unchanged
+			is.Seen = max(r.Seen, is.Seen)
+			l.recs[key] = is
+			continue
 		case known && !is.Deleted:
 			out[i] = domain.Updated
 		default:
