@@ -76,7 +76,8 @@ type SetSyncStateIn struct {
 // Workspace returns the tenant named beside the header.
 func (in SetSyncStateIn) Workspace() string { return in.Body.WorkspaceID }
 
-// SetSyncState keeps a cursor verbatim and begins a new generation: a sync that runs meanwhile does not overwrite it.
+// SetSyncState keeps a cursor verbatim and begins a new generation: a sync that runs meanwhile does not overwrite it. That of
+// a whole stream is where all of its containers begin: what they have of their own goes.
 func (s *Service) SetSyncState(ctx context.Context, t domain.Tenant, in SetSyncStateIn) (SyncStateOut, error) {
 	if fault := badCursor(in.Body.Cursor); fault != "" {
 		return SyncStateOut{}, connectors.InvalidFields(connectors.Fault{Field: "cursor", Message: fault})
@@ -99,9 +100,23 @@ func (s *Service) SetSyncState(ctx context.Context, t domain.Tenant, in SetSyncS
 		state.Cursor, state.UpdatedAt = in.Body.Cursor, s.Now().UTC()
 		state.Generation++
 		state.Revision, err = st.PutSyncState(ctx, state)
+		if err == nil && state.ContainerID == "" {
+			err = dropContainerStates(ctx, st, state)
+		}
 		return err
 	})
 	return syncStateOut(state), err
+}
+
+// dropContainerStates removes the states of a stream's containers.
+func dropContainerStates(ctx context.Context, st store.Store, whole domain.SyncState) error {
+	all, err := st.ListSyncStates(ctx, whole.Tenant, whole.ConnectionID)
+	for _, s := range all {
+		if err == nil && s.Stream == whole.Stream && s.ContainerID != "" {
+			_, err = st.DeleteSyncStates(ctx, s.Tenant, s.ConnectionID, s.Stream, s.ContainerID)
+		}
+	}
+	return err
 }
 
 func badCursor(c string) string {
