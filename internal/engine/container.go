@@ -108,10 +108,7 @@ func (c *container) finished() bool { return c.Run != "" && c.at.Run == c.Run &&
 func (c *container) plan(now time.Time) {
 	full := c.Full || c.at.Since.IsZero()
 	resumed := !c.at.atRest() && (!c.Full || c.at.Full && c.at.Run == c.Run)
-	if !resumed || c.Run == "" || c.at.Run != c.Run {
-		c.at.Counts = domain.JobCounts{}
-	}
-	c.recall(c.at.Counts, 1)
+	c.recount(resumed)
 	if !resumed {
 		c.begin(now, full)
 	}
@@ -121,6 +118,14 @@ func (c *container) plan(now time.Time) {
 	c.at.Run, c.at.Comments = c.Run, c.comments
 	c.expected = connectors.Unknown
 	c.due = c.censusDue(now) && c.memory != nil && c.run.items && !c.at.Full
+}
+
+// recount counts what this very run met in the container before it was interrupted; what another one met is none of it.
+func (c *container) recount(resumed bool) {
+	if !resumed || c.Run == "" || c.at.Run != c.Run {
+		c.at.Counts = domain.JobCounts{}
+	}
+	c.recall(c.at.Counts, 1)
 }
 
 // censusDue reports whether ids are to be compared now.

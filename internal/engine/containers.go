@@ -10,8 +10,8 @@ import (
 	"github.com/unified-connector/ucf/internal/store"
 )
 
-// put hands records to the sink and counts what became of them.
-func (r *run) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, error) {
+// putFor hands records to the sink, and counts what became of them for the run and, unless it is nil, for own.
+func (r *run) putFor(ctx context.Context, rs []domain.Record, own *domain.JobCounts) ([]domain.Outcome, error) {
 	if len(rs) == 0 {
 		return nil, nil
 	}
@@ -19,21 +19,19 @@ func (r *run) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, er
 	if err != nil {
 		return nil, ofSink(err)
 	}
-	r.count(rs, out, nil)
+	r.count(rs, out, own)
 	return out, nil
 }
 
-// put is that of the run, and counts for the container too.
+// put is putFor for what is in no container.
+func (r *run) put(ctx context.Context, rs []domain.Record) error {
+	_, err := r.putFor(ctx, rs, nil)
+	return err
+}
+
+// put is putFor for what is in the container.
 func (c *container) put(ctx context.Context, rs []domain.Record) ([]domain.Outcome, error) {
-	if len(rs) == 0 {
-		return nil, nil
-	}
-	out, err := c.Sink.Put(ctx, rs)
-	if err != nil {
-		return nil, ofSink(err)
-	}
-	c.count(rs, out, &c.at.Counts)
-	return out, nil
+	return c.putFor(ctx, rs, &c.at.Counts)
 }
 
 // eachContainer calls visit for every container that is wanted, while their listing goes on.
@@ -97,7 +95,7 @@ func (r *run) take(ctx context.Context, list []connectors.Container, stamp int64
 	}
 	recs = slices.DeleteFunc(unique(recs), func(rec domain.Record) bool { return !r.wanted(rec.ID) })
 	if r.containers {
-		if _, err := r.put(ctx, recs); err != nil {
+		if err := r.put(ctx, recs); err != nil {
 			return err
 		}
 	}
@@ -183,7 +181,7 @@ func (r *run) goneContainer(ctx context.Context, rec domain.Record) error {
 	if err := c.buryAll(ctx, connectors.Gone); err != nil {
 		return err
 	}
-	_, err = r.put(ctx, []domain.Record{tombstone(rec, connectors.Gone, r.Now().UTC())})
+	err = r.put(ctx, []domain.Record{tombstone(rec, connectors.Gone, r.Now().UTC())})
 	return err
 }
 
