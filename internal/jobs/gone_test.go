@@ -203,3 +203,24 @@ func TestSchedulesGoOn(t *testing.T) {
 		})
 	}
 }
+
+// A foreground that ends while its job waits leaves nothing behind that runs later.
+func TestForegroundEnds(t *testing.T) {
+	d := newDesk(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	d.store.before = func() error {
+		return connectors.Errorf(connectors.ProviderError, "down") // a reason to try again, after a while
+	}
+	out, err := d.StartJob(t.Context(), "acme", service.StartJobIn{ConnectorID: "toy", Body: service.StartJobBody{Type: domain.SyncJob}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := jobs.New(jobs.Options{Service: d.Service, Owner: "w"}).RunJob(ctx, "acme", out.ID, func(j domain.Job) {
+		if j.Status == domain.JobQueued && j.Attempts > 0 {
+			time.AfterFunc(100*time.Millisecond, cancel)
+		}
+	})
+	if err != nil || j.Status != domain.JobCanceled {
+		t.Errorf("the job is %s, %v; want it canceled", j.Status, err)
+	}
+}

@@ -104,7 +104,7 @@ func (r *Runner) RunJob(ctx context.Context, t domain.Tenant, id string, watch f
 		switch {
 		case err == nil:
 			r.work(ctx, j, false, watch)
-		case connectors.CodeOf(err) != connectors.NotFound:
+		case ctx.Err() == nil && connectors.CodeOf(err) != connectors.NotFound:
 			return domain.Job{}, err
 		}
 		if ctx.Err() != nil {
