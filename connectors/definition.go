@@ -43,6 +43,9 @@ type Definition struct {
 	// items of all goes through its containers; only a query reaches the driver without one.
 	PerContainer bool
 
+	// LocalItemIDs says that an item's id tells it from others of its container alone, as a table's keys do.
+	LocalItemIDs bool
+
 	// Limits are the rate limits that the provider documents for its own hosts.
 	Limits []Limit
 	// Usage reads from an answer what the provider says of a limit; nil where it says nothing.

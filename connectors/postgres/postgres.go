@@ -28,6 +28,8 @@ var Definition = connectors.Definition{
 	Summary: "Tables, partitioned and foreign tables, views and materialised views of a PostgreSQL database, and their rows.",
 	Help:    help,
 
+	LocalItemIDs: true,
+
 	Fields: fields,
 	Auth: []connectors.AuthMethod{{
 		ID: "password", Name: "User and password", Scheme: connectors.SchemeDriver, User: "user", Secret: "password",

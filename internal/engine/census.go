@@ -29,7 +29,7 @@ func (c *container) deletions(ctx context.Context) error {
 		}
 		var gone []domain.Record
 		for _, d := range page.Items {
-			gone = append(gone, domain.Record{Kind: domain.ItemRecord, ID: d.ID, ContainerID: c.id})
+			gone = append(gone, domain.Record{Kind: domain.ItemRecord, ID: c.key(d.ID), ContainerID: c.id})
 		}
 		if err := c.bury(ctx, gone, func(int) connectors.AbsenceReason { return connectors.Deleted }); err != nil {
 			return err
@@ -54,6 +54,9 @@ func (c *container) ids(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		for i, id := range page.Items {
+			page.Items[i] = c.key(id)
 		}
 		missing, err := c.memory.Mark(ctx, domain.ItemRecord, page.Items, c.at.Stamp)
 		if err != nil {
@@ -115,7 +118,7 @@ func (c *container) resolve(ctx context.Context, unseen store.RecordFind) error 
 		after = list[len(list)-1].ID
 		ids := make([]string, len(list))
 		for i, rec := range list {
-			ids[i] = rec.ID
+			ids[i] = c.bare(rec.ID)
 		}
 		fates, err := c.Conn.ResolveAbsences(ctx, c.id, ids)
 		if tolerable(err) {

@@ -53,7 +53,7 @@ func (c *container) talks(ctx context.Context, items []connectors.Item, created 
 	group.SetLimit(parallelTalks)
 	for _, it := range items {
 		n, known := c.Conn.CountComments(it)
-		fresh := created[it.ID] || c.memory == nil
+		fresh := created[c.key(it.ID)] || c.memory == nil
 		if known && n == 0 && fresh {
 			continue
 		}
@@ -77,7 +77,7 @@ func (c *container) talkOf(ctx context.Context, p *pile, item string, none, fres
 	if fresh {
 		return nil
 	}
-	return c.goneComments(ctx, p, store.RecordFind{ItemID: item}, met)
+	return c.goneComments(ctx, p, store.RecordFind{ItemID: c.key(item)}, met)
 }
 
 // talk1 reads the comments of one item to their end, and reports whether it could.
@@ -94,7 +94,7 @@ func (c *container) talk1(ctx context.Context, p *pile, item string, met map[str
 		}
 		recs := make([]domain.Record, 0, len(page.Items))
 		for _, m := range page.Items {
-			rec, err := commentRecord(m, item, c.id, c.Now().UTC())
+			rec, err := commentRecord(m, c.key(item), c.id, c.Now().UTC())
 			if err != nil {
 				return false, err
 			}

@@ -82,6 +82,7 @@ func (c *container) takePage(ctx context.Context, page connectors.Page[connector
 		if err != nil {
 			return err
 		}
+		rec.ID = c.key(it.ID)
 		recs = append(recs, rec)
 	}
 	created := map[string]bool{}

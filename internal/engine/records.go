@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/unified-connector/ucf/connectors"
@@ -58,6 +59,28 @@ func commentRecord(c connectors.Comment, item, container string, at time.Time) (
 	rec.ID, rec.ContainerID, rec.ItemID = c.ID, container, item
 	return rec, err
 }
+
+// key returns the id of the record of an item: of the item itself, or, where others have it in other containers, with the
+// container before it.
+func (c *container) key(item string) string {
+	if !c.Conn.Definition().LocalItemIDs {
+		return item
+	}
+	return c.prefix() + item
+}
+
+// bare returns the id of the item of a record.
+func (c *container) bare(key string) string {
+	if !c.Conn.Definition().LocalItemIDs {
+		return key
+	}
+	return strings.TrimPrefix(key, c.prefix())
+}
+
+var slashes = strings.NewReplacer("%", "%25", "/", "%2F")
+
+// prefix ends with the only slash in it.
+func (c *container) prefix() string { return slashes.Replace(c.id) + "/" }
 
 // tombstone returns the record of something that is gone.
 func tombstone(is domain.Record, reason connectors.AbsenceReason, at time.Time) domain.Record {

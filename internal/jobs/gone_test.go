@@ -53,6 +53,14 @@ func (k keeper) KeyIDs() ([]string, error) { return k.Keeper.KeyIDs(), nil }
 type leasing struct {
 	store.Store
 	before func() error
+	ending func() // before a job ends
+}
+
+func (l *leasing) EndJob(ctx context.Context, h store.Hold, j domain.Job) error {
+	if l.ending != nil {
+		l.ending()
+	}
+	return l.Store.EndJob(ctx, h, j)
 }
 
 func (l *leasing) TakeFeed(ctx context.Context, t domain.Tenant, connectionID, owner string, term time.Duration) (domain.Feed, error) {
@@ -180,6 +188,18 @@ func TestSchedulesGoOn(t *testing.T) {
 	}{
 		"not found there": {func(desk) error { return connectors.Errorf(connectors.NotFound, "the API is not at this address") }, 1},
 		"refused":         {func(desk) error { return connectors.Errorf(connectors.Reauthorize, "connect again") }, 1},
+		"canceled at the last moment": {func(d desk) error {
+			d.store.ending = func() {
+				running, err := d.store.ListJobs(t.Context(), "acme", store.JobFilter{Status: domain.JobRunning}, store.List{Limit: 2})
+				if err != nil || len(running) != 1 {
+					t.Fatalf("%d jobs run, %v", len(running), err)
+				}
+				if _, err := d.CancelJob(t.Context(), "acme", service.CancelJobIn{JobIn: service.JobIn{ID: running[0].ID}}); err != nil {
+					t.Error(err)
+				}
+			}
+			return connectors.Errorf(connectors.Reauthorize, "connect again")
+		}, 0},
 		"deleted": {func(d desk) error {
 			_, err := d.DeleteConnection(t.Context(), "acme", service.DeleteConnectionIn{ConnectionIn: service.ConnectionIn{ID: d.connection}})
 			return errors.Join(err, connectors.Errorf(connectors.NotFound, "there is no such connection"))

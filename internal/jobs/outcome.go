@@ -89,21 +89,39 @@ func backoff(attempts int) time.Duration { return 5 * time.Second << (2 * (attem
 func (c *claimed) finish(ctx context.Context, end domain.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !c.gone(ctx, end) && !c.canceledMeanwhile(ctx) {
+	goesOn := end.Params.Every > 0 && end.Status.Final() && end.Status != domain.JobCanceled && !c.gone(ctx, end)
+	if goesOn {
 		next := successor(end, c.Now().UTC())
 		err := again(ctx, func() error { return c.store.CreateJob(ctx, next) })
 		if err != nil && connectors.CodeOf(err) != connectors.Conflict {
 			return err
 		}
 	}
-	return again(ctx, func() error { return c.store.EndJob(ctx, c.hold, end) })
+	if err := again(ctx, func() error { return c.store.EndJob(ctx, c.hold, end) }); err != nil || !goesOn {
+		return err
+	}
+	return again(ctx, func() error { return c.cancelSuccessor(ctx) })
 }
 
-// canceledMeanwhile reports whether somebody canceled the job when its work was as good as done: its series ends with it.
-func (c *claimed) canceledMeanwhile(ctx context.Context) bool {
+// cancelSuccessor ends the series where somebody canceled the job when its work was as good as done. It is asked when the job
+// has ended: nobody can cancel it any more.
+func (c *claimed) cancelSuccessor(ctx context.Context) error {
 	j, err := c.store.Job(ctx, c.job.Tenant, c.job.ID)
-	return err == nil && j.CancelRequested
+	if err != nil || !j.CancelRequested {
+		return err
+	}
+	next, err := c.store.JobOfKey(ctx, c.job.Tenant, after(j))
+	if err == nil {
+		_, err = c.store.CancelJob(ctx, next.Tenant, next.ID, c.Now().UTC())
+	}
+	if code := connectors.CodeOf(err); code == connectors.Conflict || code == connectors.NotFound {
+		return nil
+	}
+	return err
 }
+
+// after is the idempotency key of the job that follows in a series: it is made once.
+func after(j domain.Job) string { return "after " + j.ID }
 
 // gone reports whether nothing can come of a repetition: the connection is gone. A system that answers not_found is not.
 func (c *claimed) gone(ctx context.Context, j domain.Job) bool {
@@ -121,7 +139,7 @@ func successor(j domain.Job, now time.Time) domain.Job {
 	next := domain.Job{
 		Meta: domain.Meta{Tenant: j.Tenant, Revision: 1, CreatedAt: now, UpdatedAt: now},
 		ID:   domain.NewID(domain.JobPrefix, now), ConnectorID: j.ConnectorID, ConnectionID: j.ConnectionID, Type: j.Type, Params: j.Params,
-		IdempotencyKey: "after " + j.ID, Status: domain.JobQueued, NotBefore: at,
+		IdempotencyKey: after(j), Status: domain.JobQueued, NotBefore: at,
 	}
 	next.Params.At = at
 	if next.Params.Series == "" {

@@ -104,13 +104,13 @@ func (c *claimed) beat(ctx context.Context) error {
 	if c.watch != nil {
 		c.watch(j)
 	}
+	if j.CancelRequested { // before the lease of records, which went with them where the connection is deleted
+		return errCanceled
+	}
 	if feed != nil {
 		if err := c.store.KeepFeed(ctx, *feed, term); connectors.CodeOf(err) == connectors.Conflict {
 			return errLost
 		}
-	}
-	if j.CancelRequested {
-		return errCanceled
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/unified-connector/ucf/connectors"
 	"github.com/unified-connector/ucf/internal/domain"
 )
 
@@ -62,6 +63,26 @@ func properties(kind domain.Kind) map[string]any {
 	return p
 }
 
+// identified returns a value with the record's own id, which differs from the value's where several containers have that.
+func identified(value json.RawMessage, id string) (json.RawMessage, error) {
+	var is struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(value, &is); err != nil || is.ID == id || is.ID == "" {
+		return value, nil //nolint:nilerr // a tombstone has none
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(value, &all); err != nil {
+		return nil, connectors.Wrap(connectors.Internal, err, "a value is no object")
+	}
+	text, err := json.Marshal(id)
+	if err != nil {
+		return nil, err
+	}
+	all["id"] = text
+	return json.Marshal(all)
+}
+
 // message writes a record as Singer has it, its schema before the first of a stream. A tombstone is a record with the time at
 // which the deletion was noticed, by the convention of targets.
 func (w *Writer) message(r domain.Record) error {
@@ -72,9 +93,11 @@ func (w *Writer) message(r domain.Record) error {
 			return err
 		}
 	}
-	value := valueOf(r)
+	value, err := identified(valueOf(r), r.ID)
+	if err != nil {
+		return err
+	}
 	if r.Deleted {
-		var err error
 		if value, err = json.Marshal(map[string]any{"id": r.ID, "_sdc_deleted_at": r.SyncedAt}); err != nil {
 			return err
 		}

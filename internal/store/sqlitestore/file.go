@@ -73,7 +73,7 @@ func create(path string) error {
 // connect returns the pool of connections to the file; it opens none.
 func connect(path string, o options) (*sql.DB, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
-		fmt.Sprintf("busy_timeout(%d)", min(slice, o.busy).Milliseconds()), "synchronous(FULL)",
+		fmt.Sprintf("busy_timeout(%d)", min(slice, o.busy).Milliseconds()), "synchronous(FULL)", "cache_size(-512)",
 	}, o.pragmas...)}
 	p := filepath.ToSlash(path)
 	if !strings.HasPrefix(p, "/") {
