@@ -47,7 +47,9 @@ func (c *commandLine) sandboxCmd() *cobra.Command {
 			"share, 0 to 1. Options are path, method, after, every, count, rate, retry-after and reason.\n\n" +
 			"What a sandbox holds is counted at /control/acme/counts and changed, as people do meanwhile, by a POST such as\n" +
 			"/control/acme/issue/PAY-1/edit, …/move?to=OPS, …/archive or …/delete, and /control/acme/page/ID/edit, …/move?to=HR,\n" +
-			"…/archive, …/trash, …/restore, …/purge or …/comment?to=TEXT.",
+			"…/archive, …/trash, …/restore, …/purge or …/comment?to=TEXT. The comment itself is /control/acme/issue-comment/ID/edit?to=TEXT or …/delete\n" +
+			"in Jira and /control/acme/comment/ID/edit or …/delete in Confluence. A record, comment or post of Salesforce is\n" +
+			"/control/salesforce/record/ID/edit?to=TEXT, …/delete, …/comment?to=TEXT or …/post?to=TEXT.",
 		Example: "  ucf sandbox\n  eval \"$(ucf sandbox env)\" && ucf items jira\n" +
 			"  ucf sandbox --sites 3 --token-ttl 5s\n" +
 			"  ucf sandbox --issues 1000000 --fault 429=0.1,retry-after=2 --fault latency=50ms",

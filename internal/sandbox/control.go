@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,9 +36,11 @@ func changeActions() map[string]changeAction {
 		"issue delete": onIssue(func(w *world, ref issueRef, _ string) {
 			w.change(ref, func(s *issueState, _ int64) { s.deleted = true })
 		}),
-		"page add":     addPage,
-		"page comment": noteOnPage,
-		"page move":    movePage,
+		"issue-comment edit":   onIssueComment(func(w *world, ref issueRef, k int, to string) { w.editComment(ref, k, paragraph(cmp.Or(to, "edited"))) }),
+		"issue-comment delete": onIssueComment(func(w *world, ref issueRef, k int, _ string) { w.deleteComment(ref, k) }),
+		"page add":             addPage,
+		"page comment":         noteOnPage,
+		"page move":            movePage,
 		"page edit": onContent(func(c *content, to string) {
 			if c.body = fmt.Sprintf("<p>edit of version %d</p>", c.version); to != "" {
 				c.title = to
@@ -59,6 +62,8 @@ func changeActions() map[string]changeAction {
 //	issue move       to is the key of another project
 //	issue comment    to is the text
 //	issue archive, issue unarchive, issue delete
+//	issue-comment edit    of the Jira comment with that id; to is the new text, or empty
+//	issue-comment delete
 //	page add         id is the key of a space, to is the title
 //	page edit        of the page or blog post with that id; to is the new title, or empty
 //	page move        to is the key of another space
@@ -87,6 +92,21 @@ func onIssue(change func(w *world, ref issueRef, to string)) changeAction {
 		}
 		change(w, ref, to)
 		return w.key(ref), nil
+	}
+}
+
+func onIssueComment(change func(w *world, ref issueRef, k int, to string)) changeAction {
+	return func(s *site, id, to string) (string, error) {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return "", errNoSuch
+		}
+		ref, k, ok := s.jira.world.findComment(n)
+		if !ok {
+			return "", errNoSuch
+		}
+		change(s.jira.world, ref, k, to)
+		return id, nil
 	}
 }
 
@@ -167,7 +187,8 @@ func onComment(change func(w *wiki, c comment)) changeAction {
 	}
 }
 
-// control answers POST /control/{site}/{kind}/{id}/{change}?to=… and GET /control/{site}/counts.
+// control answers POST /control/{site}/{kind}/{id}/{change}?to=… and GET /control/{site}/counts. The site of records is
+// salesforce, which is not counted.
 func (s *Server) control() http.Handler {
 	mux := http.NewServeMux()
 	at := func(r *http.Request) int {
@@ -181,12 +202,15 @@ func (s *Server) control() http.Handler {
 		writeError(w, http.StatusNotFound, "There is no such site.")
 	})
 	mux.HandleFunc("POST "+controlPrefix+"/{site}/{kind}/{id}/{change}", func(w http.ResponseWriter, r *http.Request) {
-		i := at(r)
-		if i < 0 {
+		change := func(what, id, to string) (string, error) { return s.Change(at(r), what, id, to) }
+		switch {
+		case "/"+r.PathValue("site") == salesforcePrefix:
+			change = s.ChangeRecord
+		case at(r) < 0:
 			writeError(w, http.StatusNotFound, "There is no such site.")
 			return
 		}
-		got, err := s.Change(i, r.PathValue("kind")+" "+r.PathValue("change"), r.PathValue("id"), r.URL.Query().Get("to"))
+		got, err := change(r.PathValue("kind")+" "+r.PathValue("change"), r.PathValue("id"), r.URL.Query().Get("to"))
 		if err != nil {
 			writeError(w, http.StatusBadRequest, err.Error())
 			return

@@ -22,6 +22,8 @@ type issueState struct {
 	deleted  bool
 	archived int64 // when, 0 for not at all
 	comments []postedComment
+	edited   map[int64]rewritten // comments of the start, by their ids; replaced as a whole when it changes
+	dropped  []int               // places of comments that were deleted
 	history  []historyEntry
 }
 
@@ -31,6 +33,13 @@ type postedComment struct {
 	author int    // of the accounts
 	body   string // the document as it came
 	at     int64
+	edited int64 // when, 0 for not at all
+}
+
+// rewritten is what became of a comment of the start.
+type rewritten struct {
+	body string
+	at   int64
 }
 
 // historyEntry is one change in an issue's changelog.
@@ -168,17 +177,4 @@ func (w *world) moveIssue(ref issueRef, project int) {
 		s.project, s.row, s.updated = project, row, at
 		s.history = append(s.history, historyEntry{author: w.caller, at: at, field: "Key", text: before, toText: key})
 	})
-}
-
-// postComment adds a comment, which counts as an update of the issue.
-func (w *world) postComment(ref issueRef, author int, body string) (made postedComment) {
-	w.changes.mu.Lock()
-	w.changes.posted++
-	id := int64(firstPostedID) + w.changes.posted
-	w.changes.mu.Unlock()
-	w.change(ref, func(s *issueState, at int64) {
-		made = postedComment{id: id, author: author, body: body, at: at}
-		s.updated, s.comments = at, append(s.comments, made)
-	})
-	return made
 }

@@ -48,31 +48,30 @@ type commentPage struct {
 }
 
 func (p *pen) comments(b []byte, page commentPage) []byte {
-	total := p.commentCount(page.ref)
+	all := p.places(page.ref)
 	b = appendInt(b, `{"startAt":`, int64(page.startAt))
 	b = appendInt(b, `,"maxResults":`, int64(page.size))
-	b = appendInt(b, `,"total":`, int64(total))
+	b = appendInt(b, `,"total":`, int64(len(all)))
 	b = append(b, `,"comments":[`...)
-	for i := page.startAt; i < min(page.startAt+page.size, total); i++ {
+	for i := page.startAt; i < min(page.startAt+page.size, len(all)); i++ {
 		if i > page.startAt {
 			b = append(b, ',')
 		}
-		k := i
+		k := all[i]
 		if page.descending {
-			k = total - 1 - i
+			k = all[len(all)-1-i]
 		}
-		b = p.comment(b, page.ref, k, total)
+		b = p.comment(b, page.ref, k)
 	}
 	return append(b, `]}`...)
 }
 
-// comment writes the k-th comment of an issue with that many. It leaves the pen's stream elsewhere.
-func (p *pen) comment(b []byte, ref issueRef, k, of int) []byte {
-	if made := p.baseComments(ref); k >= made {
-		s, _ := p.state(ref)
+// comment writes the comment of an issue at one of its places. It leaves the pen's stream elsewhere.
+func (p *pen) comment(b []byte, ref issueRef, k int) []byte {
+	s, _ := p.state(ref)
+	made := p.baseComments(ref)
+	if k >= made {
 		return p.posted(b, ref, s.comments[k-made])
-	} else if of > made {
-		of = made
 	}
 	id := p.commentID(ref, k)
 	p.rng = newRNG(p.seed, domainComment, id)
@@ -87,12 +86,19 @@ func (p *pen) comment(b []byte, ref issueRef, k, of int) []byte {
 		b = append(b, `,"updateAuthor":`...)
 		b = p.fill(b, author.user)
 	}
+	edit, edited := s.edited[id]
 	b = append(b, `,"body":`...)
-	b = p.document(b, p.rng.below(5))
-	created := p.commentTime(ref, k, of)
+	start := len(b)
+	if b = p.document(b, p.rng.below(5)); edited {
+		b = append(b[:start], edit.body...)
+	}
+	created := p.commentTime(ref, k, made)
 	updated := created
 	if p.rng.oneIn(4) {
 		updated = (created + p.baseUpdated(ref)) / 2
+	}
+	if edited {
+		updated = edit.at
 	}
 	b = append(b, `,"created":`...)
 	b = p.appendTime(b, created)
@@ -117,6 +123,6 @@ func (p *pen) posted(b []byte, ref issueRef, c postedComment) []byte {
 	b = append(b, `,"body":`+c.body+`,"created":`...)
 	b = p.appendTime(b, c.at)
 	b = append(b, `,"updated":`...)
-	b = p.appendTime(b, c.at)
+	b = p.appendTime(b, max(c.at, c.edited))
 	return append(b, `,"jsdPublic":true}`...)
 }

@@ -75,9 +75,8 @@ func (j *jira) showComment(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := j.pen(r)
-	total := p.commentCount(ref)
-	for k := range total {
-		body := p.comment(nil, ref, k, total)
+	for _, k := range p.places(ref) {
+		body := p.comment(nil, ref, k)
 		var one struct {
 			ID string `json:"id"`
 		}

@@ -254,12 +254,6 @@ func (w *world) created(ref issueRef) int64 {
 	return w.createdFrom + index*w.createdStep + int64(jitter.next()%uint64(w.createdStep))
 }
 
-// commentCount is how many comments an issue has.
-func (w *world) commentCount(ref issueRef) int {
-	s, _ := w.state(ref)
-	return w.baseComments(ref) + len(s.comments)
-}
-
 // baseComments returns 0 to twice the asked average, and more than two pages for one issue of each project.
 func (w *world) baseComments(ref issueRef) int {
 	if w.comments == 0 {
