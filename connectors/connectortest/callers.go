@@ -36,6 +36,11 @@ func checkConcurrent(tb TB, s *Suite) {
 			for _, op := range s.listings() {
 				l.checkCaller(c, op, n)
 			}
+			if can[connectors.Timekeeper](s) {
+				if _, err := l.ask(s.timeOperation(), c, request{}); err != nil {
+					tb.Errorf("caller %d: time: %v", n, err)
+				}
+			}
 		})
 	}
 	close(begin)
@@ -47,7 +52,7 @@ func (l *lab) checkCaller(c *connectors.Conn, op operation, n int) {
 	want := op.want(l.s)
 	for _, target := range slices.Sorted(maps.Keys(want)) {
 		got, err := l.walk(c, op, request{target: target, limit: 2 + n%3})
-		if err != nil || !l.s.agree(op.name, got, want[target]) {
+		if err != nil || !l.s.agree(op, got, want[target]) {
 			l.tb.Errorf("caller %d: %s of %q: got %v and error %v, want %v", n, op.name, target, got, err, want[target])
 		}
 	}
@@ -55,33 +60,25 @@ func (l *lab) checkCaller(c *connectors.Conn, op operation, n int) {
 
 func checkUnknownContainer(tb TB, s *Suite) {
 	tb.Helper()
-	if s.MissingContainer == "" {
-		tb.Fatalf("the suite names no MissingContainer")
-	}
-	checkUnknown(tb, s, connectors.CapItems, s.MissingContainer)
+	checkUnknownOf(tb, s, connectors.CapItems, s.MissingContainer)
 }
 
 func checkUnknownItem(tb TB, s *Suite) {
 	tb.Helper()
-	if s.MissingItem == "" {
-		tb.Fatalf("the suite names no MissingItem")
-	}
-	checkUnknown(tb, s, connectors.CapComments, s.MissingItem)
+	checkUnknownOf(tb, s, connectors.CapComments, s.MissingItem)
 }
 
-func checkUnknown(tb TB, s *Suite, name, id string) {
+func checkUnknownOf(tb TB, s *Suite, name, id string) {
 	tb.Helper()
+	if id == "" {
+		tb.Fatalf("the suite names nothing that is missing for %s", name)
+	}
 	l := newLab(tb, s)
 	c := l.open()
 	defer l.release(c)
-	for _, op := range s.listings() {
-		if op.name != name {
-			continue
-		}
-		a, err := l.ask(op, c, request{target: id, limit: 1})
-		if connectors.CodeOf(err) != connectors.NotFound {
-			tb.Errorf("%s of %q: got %d entries and error %v, want %s", name, id, len(a.entries), err, connectors.NotFound)
-		}
+	a, err := l.ask(named(name), c, request{target: id, limit: 1})
+	if connectors.CodeOf(err) != connectors.NotFound {
+		tb.Errorf("%s of %q: got %d entries and error %v, want %s", name, id, len(a.entries), err, connectors.NotFound)
 	}
 }
 
@@ -138,9 +135,8 @@ func checkUnsupported(tb TB, s *Suite) {
 	c := l.open()
 	defer l.release(c)
 	before := l.sys.requests()
-	caps := s.Definition.Capabilities()
 	for _, op := range allListings {
-		if !slices.Contains(caps, op.name) {
+		if !s.lists(op) {
 			l.checkUnsupported(c, op, request{target: "x", limit: 1})
 		}
 	}
@@ -150,7 +146,7 @@ func checkUnsupported(tb TB, s *Suite) {
 	}
 	for name, r := range filters {
 		if !slices.Contains(s.Definition.Filters, name) {
-			l.checkUnsupported(c, s.itemsOperation(), r)
+			l.checkUnsupported(c, named(connectors.CapItems), r)
 		}
 	}
 	if l.sys.requests() != before {

@@ -140,7 +140,7 @@ func checkFilters(tb TB, s *Suite) {
 	l := newLab(tb, s)
 	c := l.open()
 	defer l.release(c)
-	op := s.itemsOperation()
+	op := named(connectors.CapItems)
 	target := op.target(s)
 	if slices.Contains(s.Definition.Filters, connectors.CapUpdatedAfter) {
 		past := request{target: target, limit: 2, updatedAfter: time.Date(1990, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3*3600))}
@@ -164,9 +164,4 @@ func (l *lab) checkFiltered(c *connectors.Conn, op operation, r request, want []
 	if err != nil || !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		l.tb.Errorf("items changed after %v, query %q: got %v and error %v, want %v", r.updatedAfter, r.query, got, err, want)
 	}
-}
-
-func (s *Suite) itemsOperation() operation {
-	i := slices.IndexFunc(allListings, func(op operation) bool { return op.name == connectors.CapItems })
-	return allListings[i]
 }

@@ -56,7 +56,7 @@ func dialedSuite(b bugs) Suite {
 		toy := &toyDriver{http: env.HTTP, own: env.HTTP, log: env.Log, base: "http://" + address, bugs: b, stop: make(chan struct{})}
 		return &dialedDriver{toy}, nil
 	}
-	s.Definition, s.Handler, s.EmptyPage, s.RepeatToken = d, nil, nil, nil
+	s.Definition, s.Handler, s.EmptyPage, s.RepeatToken, s.Gaps = d, nil, nil, nil, nil
 	s.Config = func(_, address string) map[string]any {
 		host, port, _ := net.SplitHostPort(address)
 		return map[string]any{"host": host, "port": port, "user": toyUser, "password": toySecret}
@@ -72,9 +72,11 @@ func dialedSuite(b bugs) Suite {
 		},
 	}
 	s.Skip = []Skip{
-		{`(probe|containers|items|comments)/(403|404|429|500|cut_off|html_.*|redirect|empty_body|wrong_.*|endless_body)`, "there is no HTTP answer"},
+		{`(probe|containers|items|comments|commented|time)/(403|404|429|500|cut_off|html_.*|redirect|empty_body|wrong_.*|endless_body)`, "there is no HTTP answer"},
 		{`.*/(empty_page|repeated_token)`, "pages are keys, not tokens of the system"},
 		{`config/context_path`, "there is no path"},
+		{`time/(undated|set_back)`, "the system runs by our clock and sends no dates"},
+		{`commented/gaps`, "nothing is hidden"},
 	}
 	return s
 }
@@ -86,7 +88,7 @@ func TestHarnessBugs(t *testing.T) {
 		{bugs: bugs{"probe/401", "items/hang", "comments/reset"}},
 		{bugs: bugs{"items/401", "containers/refused", "comments/cancel"}},
 		{bugs: bugs{"probe/hang", "containers/reset", "items/refused"}},
-		{bugs: bugs{"env/only_way_out"}, rows: []string{"env/only_way_out", "probe/refused", "containers/refused", "items/refused", "comments/refused"}},
+		{bugs: bugs{"env/only_way_out"}, rows: []string{"env/only_way_out", "probe/refused", "containers/refused", "items/refused", "comments/refused", "commented/refused", "time/refused"}},
 		{bugs: bugs{"items/ignores its context"}, rows: []string{"close/no_goroutine", "items/cancel", "items/hang"}},
 	} {
 		t.Run(strings.Join(toy.bugs, "+"), func(t *testing.T) {
@@ -110,6 +112,8 @@ func TestIncompleteSuites(t *testing.T) {
 		"no system":             func(s *Suite) { s.Handler = nil },
 		"two systems":           func(s *Suite) { s.Harness = &Harness{} },
 		"too few to page":       func(s *Suite) { s.Containers = s.Containers[:2] },
+		"no commented items":    func(s *Suite) { s.Commented = map[string][]string{"red": {}} },
+		"commented elsewhere":   func(s *Suite) { s.Commented = map[string][]string{"red": {"r1"}, "black": {"r1"}} },
 		"a skip without reason": func(s *Suite) { s.Skip = []Skip{{"items/429", ""}} },
 		"a stale skip":          func(s *Suite) { s.Skip = []Skip{{"items/428", "gone"}} },
 		"a partial skip":        func(s *Suite) { s.Skip = []Skip{{"items", "too short"}} },
@@ -138,8 +142,9 @@ func TestIncompleteSuites(t *testing.T) {
 // TestMissingVariants expects rows that lack their system to fail, not to pass.
 func TestMissingVariants(t *testing.T) {
 	s := toySuite(nil)
-	s.EmptyPage, s.RepeatToken, s.MissingItem, s.MissingContainer, s.Query = nil, nil, "", "", ""
+	s.EmptyPage, s.RepeatToken, s.Gaps, s.MissingItem, s.MissingContainer, s.Query = nil, nil, nil, "", "", ""
 	want := []string{
+		"commented/empty_page", "commented/gaps", "commented/repeated_token", "commented/unknown_container",
 		"comments/empty_page", "comments/repeated_token", "comments/unknown_item", "containers/empty_page",
 		"containers/repeated_token", "items/empty_page", "items/filters", "items/repeated_token", "items/unknown_container",
 	}

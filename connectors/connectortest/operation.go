@@ -38,9 +38,11 @@ type answer struct {
 	entries  []entry
 	next     connectors.Cursor
 	isNil    bool
-	declared int    // gaps and warnings: what the answer itself says is missing
+	declared int // gaps and warnings: what the answer itself says is missing
+	gaps     []connectors.Gap
 	body     []byte // JSON of the entries, or of the probe's result without its duration
 	probe    connectors.ProbeResult
+	at       time.Time
 }
 
 func (a answer) ids() []string {
@@ -57,8 +59,10 @@ type operation struct {
 	ask  func(ctx context.Context, c *connectors.Conn, r request) (answer, error)
 	// direct asks the driver itself, with a page token of the suite's making.
 	direct func(ctx context.Context, d connectors.Driver, r request) (int, error)
-	// want returns the expected ids by target; nil for the probe.
+	// want returns the expected ids by target; nil for what is no listing.
 	want func(s *Suite) map[string][]string
+	// ids says that it lists ids alone, in any order and perhaps twice, in pages of the driver's own size.
+	ids bool
 }
 
 // target returns the target with the longest listing.
@@ -80,27 +84,50 @@ func (o operation) first(s *Suite) request { return request{target: o.target(s),
 
 // operations returns what the connector can be asked.
 func (s *Suite) operations() []operation {
-	return append([]operation{{name: "probe", ask: askProbe}}, s.listings()...)
+	all := append([]operation{{name: "probe", ask: askProbe}}, s.listings()...)
+	if can[connectors.Timekeeper](s) {
+		all = append(all, s.timeOperation())
+	}
+	return all
+}
+
+// can reports whether the driver has one of the optional interfaces.
+func can[I any](s *Suite) bool {
+	_, ok := s.Definition.Driver.(I)
+	return ok
 }
 
 // listings returns the listings that the connector has.
 func (s *Suite) listings() []operation {
 	var out []operation
-	caps := s.Definition.Capabilities()
 	for _, op := range allListings {
-		if slices.Contains(caps, op.name) {
+		if s.lists(op) {
 			out = append(out, op)
 		}
 	}
 	return out
 }
 
+// lists reports whether the connector has a listing.
+func (s *Suite) lists(op operation) bool {
+	if op.name == opCommented {
+		return can[connectors.CommentedLister](s)
+	}
+	return slices.Contains(s.Definition.Capabilities(), op.name)
+}
+
+// named returns the listing of that name.
+func named(name string) operation {
+	return allListings[slices.IndexFunc(allListings, func(op operation) bool { return op.name == name })]
+}
+
 var allListings = []operation{
-	{connectors.CapContainers, askContainers, directContainers, func(s *Suite) map[string][]string {
+	{name: connectors.CapContainers, ask: askContainers, direct: directContainers, want: func(s *Suite) map[string][]string {
 		return map[string][]string{"": s.Containers}
 	}},
-	{connectors.CapItems, askItems, directItems, func(s *Suite) map[string][]string { return s.Items }},
-	{connectors.CapComments, askComments, directComments, func(s *Suite) map[string][]string { return s.Comments }},
+	{name: connectors.CapItems, ask: askItems, direct: directItems, want: func(s *Suite) map[string][]string { return s.Items }},
+	{name: connectors.CapComments, ask: askComments, direct: directComments, want: func(s *Suite) map[string][]string { return s.Comments }},
+	{name: opCommented, ask: askCommented, direct: directCommented, want: func(s *Suite) map[string][]string { return s.Commented }, ids: true},
 }
 
 func askProbe(ctx context.Context, c *connectors.Conn, _ request) (answer, error) {
@@ -145,7 +172,7 @@ func answerOf[T any](p connectors.Page[T], err error, view func(*T) entry) (answ
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{next: p.Next, isNil: p.Items == nil, declared: len(p.Incomplete)}
+	a := answer{next: p.Next, isNil: p.Items == nil, declared: len(p.Incomplete), gaps: p.Incomplete}
 	for i := range p.Items {
 		e := view(&p.Items[i])
 		e.value = &p.Items[i]

@@ -16,19 +16,25 @@ var errEndless = errors.New("the listing does not end")
 // walk follows every page and returns the ids in their order.
 func (l *lab) walk(c *connectors.Conn, op operation, r request) ([]string, error) {
 	l.tb.Helper()
-	var ids []string
+	ids, _, err := l.follow(c, op, r)
+	return ids, err
+}
+
+// follow follows every page and returns the ids in their order, and the gaps.
+func (l *lab) follow(c *connectors.Conn, op operation, r request) (ids []string, gaps []connectors.Gap, err error) {
+	l.tb.Helper()
 	bound := 10*len(op.want(l.s)[r.target]) + 100
 	for range bound {
 		a, err := l.ask(op, c, r)
 		if err != nil {
-			return ids, err
+			return ids, gaps, err
 		}
-		ids = append(ids, a.ids()...)
+		ids, gaps = append(ids, a.ids()...), append(gaps, a.gaps...)
 		if r.cursor = a.next; r.cursor == "" {
-			return ids, nil
+			return ids, gaps, nil
 		}
 	}
-	return ids, errEndless
+	return ids, gaps, errEndless
 }
 
 // pageSizes are the limits that listings are walked with.
@@ -53,7 +59,7 @@ func (l *lab) checkWalks(c *connectors.Conn, op operation) {
 				l.tb.Errorf("%s of %q by %d: %v after %v", op.name, target, limit, err, got)
 				continue
 			}
-			if !l.s.agree(op.name, got, want[target]) {
+			if !l.s.agree(op, got, want[target]) {
 				l.tb.Errorf("%s of %q by %d: got %v, want %v", op.name, target, limit, got, want[target])
 			}
 		}
@@ -154,7 +160,7 @@ func otherTargets(s *Suite, op operation, target string) []string {
 		}
 	}
 	switch {
-	case op.name == connectors.CapItems && s.MissingContainer != "":
+	case (op.name == connectors.CapItems || op.ids) && s.MissingContainer != "":
 		out = append(out, s.MissingContainer)
 	case op.name == connectors.CapComments && s.MissingItem != "":
 		out = append(out, s.MissingItem)

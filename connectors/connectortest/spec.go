@@ -184,7 +184,8 @@ func checkCapabilities(tb TB, s *Suite) {
 	}
 	if len(s.Containers) > 0 != slices.Contains(caps, connectors.CapContainers) ||
 		len(s.Items) > 0 != slices.Contains(caps, connectors.CapItems) ||
-		len(s.Comments) > 0 != slices.Contains(caps, connectors.CapComments) {
+		len(s.Comments) > 0 != slices.Contains(caps, connectors.CapComments) ||
+		len(s.Commented) > 0 != can[connectors.CommentedLister](s) {
 		tb.Errorf("the suite has entries for what the driver cannot list, or none for what it can: %v", caps)
 	}
 }

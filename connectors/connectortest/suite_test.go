@@ -35,21 +35,24 @@ func toySuite(b bugs) Suite {
 			return raw
 		},
 		Handler:    toySystem{}.handler(),
-		Containers: toyBoxes, Items: toyThings, Comments: toyNotes,
+		Containers: toyBoxes, Items: toyThings, Comments: toyNotes, Commented: toyTalk,
 		MissingContainer: "black", MissingItem: "x9", HostileIDs: []string{"*"},
 		EmptyPage: map[string]http.Handler{
 			"containers": toySystem{emptyPage: "containers"}.handler(),
 			"items":      toySystem{emptyPage: "items"}.handler(),
 			"comments":   toySystem{emptyPage: "comments"}.handler(),
+			"commented":  toySystem{emptyPage: "commented"}.handler(),
 		},
 		RepeatToken: map[string]http.Handler{
 			"containers": toySystem{repeatToken: "containers"}.handler(),
 			"items":      toySystem{repeatToken: "items"}.handler(),
 			"comments":   toySystem{repeatToken: "comments"}.handler(),
+			"commented":  toySystem{repeatToken: "commented"}.handler(),
 		},
+		Gaps:  map[string]http.Handler{"commented": toySystem{gap: true}.handler()},
 		Sites: []string{"s1", "s2"},
 		Query: "box = red", QueryItems: toyThings["red"],
-		Raw: map[string]string{"r1": `{"id":"r1","title":"Thing r1","box":"red","number":1.50,"at":"2026-04-28T15:33:15.5+02:00"}`},
+		Raw: map[string]string{"r1": `{"id":"r1","title":"Thing r1","box":"red","number":1.50,"notes":4,"at":"2026-04-28T15:33:15.5+02:00"}`},
 	}
 }
 
@@ -139,6 +142,8 @@ func spoiledToys() []spoiled {
 		"spec/identity", "spec/fields", "spec/auth", "spec/capabilities", "spec/driver_type",
 		"config/complete", "config/required", "config/unknown_field", "config/hostile_values", "config/url", "config/context_path",
 		"new/no_request", "new/no_goroutine", "env/only_way_out", "probe/healthy", "items/filters",
+		"time/undated", "time/set_back", "time/backwards", "count/right", "count/known", "count/no_request", "count/odd_raw",
+		"commented/updated_after", "commented/gaps", "commented/empty_page", "commented/repeated_token", "commented/unknown_token",
 		"oauth/fields", "discover/healthy", "discover/secrets", "all/hostile_ids", "secrets/printed", "secrets/errors", "secrets/logs", "close/twice", "close/no_goroutine",
 	} {
 		all = append(all, spoiled{bugs: bugs{name}})
@@ -158,7 +163,7 @@ func spoiledToys() []spoiled {
 	}
 	for i := range names {
 		b := bugs{}
-		for j, op := range append([]string{"probe", "discover"}, ops...) {
+		for j, op := range append([]string{"probe", "discover", "time", "commented"}, ops...) {
 			b = append(b, op+"/"+names[(i+5*j)%len(names)])
 		}
 		all = append(all, spoiled{bugs: b})
@@ -167,7 +172,7 @@ func spoiledToys() []spoiled {
 		all = append(all, spoiled{bugs: bugs{name}, rows: []string{"oauth/provider"}})
 	}
 	var foreign, damaged []string
-	for _, op := range ops {
+	for _, op := range append(ops, "commented") {
 		foreign, damaged = append(foreign, op+"/foreign_cursor"), append(damaged, op+"/damaged_cursor")
 	}
 	return append(all,
@@ -176,6 +181,13 @@ func spoiledToys() []spoiled {
 		spoiled{bugs: bugs{"new/no_request by HTTP"}, rows: []string{"new/no_request"}},
 		spoiled{bugs: bugs{"items/unknown"}, rows: []string{"items/unknown_container", "all/hostile_ids"}},
 		spoiled{bugs: bugs{"comments/unknown"}, rows: []string{"comments/unknown_item", "all/hostile_ids"}},
+		spoiled{bugs: bugs{"commented/unknown"}, rows: []string{"commented/unknown_container", "all/hostile_ids"}},
+		spoiled{bugs: bugs{"commented/every_item"}, rows: []string{"commented/every_item", "commented/updated_after", "commented/empty_page", "all/concurrent"}},
+		spoiled{bugs: bugs{"commented/own_items"}, rows: []string{"commented/own_items", "commented/updated_after", "commented/empty_page", "all/concurrent"}},
+		spoiled{bugs: bugs{"commented/gaps without a reason"}, rows: []string{"commented/gaps"}},
+		spoiled{bugs: bugs{"time/ours"}, rows: []string{"time/own_clock", "time/set_back"}},
+		spoiled{bugs: bugs{"time/long ago"}, rows: []string{"time/own_clock", "time/undated", "time/set_back", "time/backwards"}},
+		spoiled{bugs: bugs{"count/odd_raw by a panic"}, rows: []string{"count/odd_raw"}},
 		spoiled{bugs: bugs{"all/concurrent"}},
 		spoiled{bugs: bugs{"all/unsupported"}, rows: []string{"spec/driver_type", "spec/capabilities", "all/unsupported"}},
 		spoiled{bugs: bugs{"secrets/errors by message"}, rows: []string{"secrets/errors", "secrets/logs"}},

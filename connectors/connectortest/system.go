@@ -49,6 +49,7 @@ type httpSystem struct {
 	since  int // requests since the fault was armed
 	log    []seen
 	crowd  *crowd
+	clock  *clock // nil for this machine's
 	bodies [][]byte
 }
 
@@ -79,6 +80,13 @@ func (s *httpSystem) gather(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.crowd = newCrowd(n)
+}
+
+// goBy has the answers carry the date by a clock.
+func (s *httpSystem) goBy(k *clock) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock = k
 }
 
 func (s *httpSystem) arrivals() <-chan struct{} { return s.hanging }
@@ -132,8 +140,12 @@ func (s *httpSystem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.bodies = append(s.bodies, x.healthy)
+	clock := s.clock
 	s.mu.Unlock()
 	x.copyHeader()
+	if clock != nil {
+		clock.stamp(w.Header())
+	}
 	w.WriteHeader(x.status)
 	_, _ = w.Write(x.healthy)
 }

@@ -59,12 +59,16 @@ type toyDriver struct {
 	busy  atomic.Bool
 	stop  chan struct{}
 	ended atomic.Bool
+	clock toyClock
 }
 
 var (
 	_ connectors.ContainerLister = (*toyDriver)(nil)
 	_ connectors.ItemLister      = (*toyDriver)(nil)
 	_ connectors.CommentLister   = (*toyDriver)(nil)
+	_ connectors.Timekeeper      = (*toyDriver)(nil)
+	_ connectors.CommentCounter  = (*toyDriver)(nil)
+	_ connectors.CommentedLister = (*toyDriver)(nil)
 )
 
 func newToy(env connectors.Env, b bugs) *toyDriver {
@@ -195,6 +199,7 @@ func listToys[T any](ctx context.Context, d *toyDriver, op, path string, params 
 	var list struct {
 		Entries *[]json.RawMessage
 		Next    string
+		Hidden  string
 	}
 	err = d.get(ctx, op, path, params, &list)
 	if errors.Is(err, errSwallowed) || d.missed(op, err) {
@@ -217,6 +222,9 @@ func listToys[T any](ctx context.Context, d *toyDriver, op, path string, params 
 		page.Items = append(page.Items, read(o, raw))
 	}
 	page.Next = connectors.Cursor(list.Next)
+	if list.Hidden != "" && !d.bugs.has(op+"/gaps") {
+		page.Incomplete = []connectors.Gap{{Code: connectors.Reauthorize, Reason: "hidden: " + list.Hidden}}
+	}
 	spoilPage(d, op, cur, limit, &page)
 	return page, nil
 }
@@ -254,6 +262,7 @@ func (d *toyDriver) get(ctx context.Context, op, path string, params url.Values,
 		return d.network(op, err)
 	}
 	defer resp.Body.Close()
+	d.clock.note(resp.Header, d.bugs)
 	body, err := d.read(op, resp)
 	if err != nil {
 		return d.network(op, err)

@@ -110,7 +110,7 @@ func bareSuite(b bugs) Suite {
 	d := toyDefinition(b)
 	d.Driver, d.Filters = (*bareToy)(nil), nil
 	d.New = func(env connectors.Env) (connectors.Driver, error) { return &bareToy{newToy(env, b)}, nil }
-	s.Definition, s.Containers, s.Items, s.Comments = d, nil, nil, nil
+	s.Definition, s.Containers, s.Items, s.Comments, s.Commented = d, nil, nil, nil, nil
 	return s
 }
 
@@ -137,6 +137,11 @@ func TestBareBugs(t *testing.T) {
 	s.Containers = toyBoxes
 	if got := failing(t, s, []string{"spec/capabilities"}); len(got["spec/capabilities"]) == 0 {
 		t.Error("entries of what cannot be listed are not noticed")
+	}
+	s = bareSuite(nil)
+	s.Items, s.Commented = toyThings, toyTalk
+	if got := failing(t, s, []string{"spec/capabilities"}); len(got["spec/capabilities"]) == 0 {
+		t.Error("items with comments of what cannot list them are not noticed")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 type toySystem struct {
 	emptyPage   string // the listing that has an empty page before its end
 	repeatToken string // the listing that hands out one page token again and again
+	gap         bool   // some notes are hidden
 }
 
 const (
@@ -25,7 +26,7 @@ var (
 	toyThings = map[string][]string{
 		"red": {"r1", "r2", "r3", "r4", "r5", "r6", "r7"}, "green": {"g1", "g2"}, "blue": {"b1", "b2", "b3"}, "tiny": {},
 	}
-	toyNotes = map[string][]string{"r1": {"n1", "n2", "n3", "n4"}, "g2": {"n5"}, "b1": {}}
+	toyNotes = map[string][]string{"r1": {"n1", "n2", "n3", "n4"}, "r2": {"n6"}, "r5": {"n7"}, "g2": {"n5"}, "b1": {}}
 )
 
 // handler returns the system as an [http.Handler].
@@ -40,9 +41,10 @@ func (s toySystem) handler() http.Handler {
 		})
 	})
 	mux.HandleFunc("GET /boxes/{box}/things", s.things)
+	mux.HandleFunc("GET /boxes/{box}/talk", s.talk)
 	mux.HandleFunc("GET /things/{thing}/notes", func(w http.ResponseWriter, r *http.Request) {
-		notes, ok := toyNotes[r.PathValue("thing")]
-		if !ok {
+		notes := toyNotes[r.PathValue("thing")]
+		if boxOf(r.PathValue("thing")) == "" {
 			say(w, 404, `{"message":"no such thing"}`)
 			return
 		}
@@ -78,7 +80,7 @@ func (s toySystem) things(w http.ResponseWriter, r *http.Request) {
 		ids = nil
 	}
 	s.list(w, r, "items", ids, func(id string) string {
-		return fmt.Sprintf(`{"id":%q,"title":"Thing %s","box":%q,"number":1.50,"at":"2026-04-28T15:33:15.5+02:00"}`, id, id, boxOf(id))
+		return fmt.Sprintf(`{"id":%q,"title":"Thing %s","box":%q,"number":1.50,"notes":%d,"at":"2026-04-28T15:33:15.5+02:00"}`, id, id, boxOf(id), len(toyNotes[id]))
 	})
 }
 
@@ -94,6 +96,11 @@ func boxOf(thing string) string {
 // list answers with one page. A page token is "t" and the number of entries before the page; "e" marks the page
 // after an empty one.
 func (s toySystem) list(w http.ResponseWriter, r *http.Request, listing string, ids []string, object func(id string) string) {
+	s.listWith(w, r, "", listing, ids, object)
+}
+
+// listWith has a page say more.
+func (s toySystem) listWith(w http.ResponseWriter, r *http.Request, more, listing string, ids []string, object func(id string) string) {
 	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 	if err != nil || limit < 1 || limit > 200 {
 		say(w, 400, `{"message":"limit"}`)
@@ -124,7 +131,7 @@ func (s toySystem) list(w http.ResponseWriter, r *http.Request, listing string, 
 	if listing == s.repeatToken {
 		next = "t1"
 	}
-	say(w, 200, fmt.Sprintf("{\"entries\":[%s],\n \"next\":%q}", strings.Join(entries, ","), next))
+	say(w, 200, fmt.Sprintf("{%s\"entries\":[%s],\n \"next\":%q}", more, strings.Join(entries, ","), next))
 }
 
 func offsetOf(token string) (int, bool) {
