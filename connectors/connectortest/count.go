@@ -14,11 +14,11 @@ var countRows = []row{
 	{"count/odd_raw", checkCountOddRaw},
 }
 
-// rawItems returns the items of every container with their raw forms, as a reading of comments has them.
+// rawItems lists the containers and the items of each with their raw forms, as a reading of comments does.
 func (l *lab) rawItems(c *connectors.Conn) (items []connectors.Item) {
 	l.tb.Helper()
-	for _, id := range l.s.Containers {
-		r := request{target: id, limit: connectors.MaxLimit, raw: true}
+	for _, box := range l.mustAsk(named(connectors.CapContainers), c, request{limit: connectors.MaxLimit}).entries {
+		r := request{target: box.id, limit: connectors.MaxLimit, raw: true}
 		for _, e := range l.mustAsk(named(connectors.CapItems), c, r).entries {
 			items = append(items, *e.value.(*connectors.Item))
 		}

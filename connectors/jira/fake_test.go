@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // fake is a small healthy Jira: it pages, understands as much JQL as the driver writes, and refuses page tokens that
@@ -17,6 +18,7 @@ type fake struct {
 	*http.ServeMux
 	issues   []fakeIssue         // in the order of their creation
 	comments map[string][]string // ids by issue id
+	now      func() time.Time    // told as the server's time; nil where it tells none
 
 	// emptyPage has an empty page stand before the second one, and repeatToken hands out the first token again.
 	emptyPage, repeatToken bool
@@ -35,7 +37,7 @@ func newFake() *fake {
 	f.comments["10003"] = []string{"501", "502", "503", "504"}
 	f.comments["10004"] = []string{"505"}
 	f.serveVersion2()
-	f.HandleFunc("GET "+serverInfoPath, func(w http.ResponseWriter, _ *http.Request) { send(w, 200, cloudInfo) })
+	f.HandleFunc("GET "+serverInfoPath, func(w http.ResponseWriter, _ *http.Request) { send(w, 200, f.info(cloudInfo)) })
 	f.handle("GET "+myselfPath, func(w http.ResponseWriter, _ *http.Request) { send(w, 200, me) })
 	f.handle("GET "+projectsPath, f.searchProjects)
 	f.handle("GET /rest/api/3/project/{key}", f.project)
@@ -143,6 +145,24 @@ func (f *fake) selects(jql string) ([]fakeIssue, string) {
 	return found, ""
 }
 
+// info adds the server's time to what it tells of itself.
+func (f *fake) info(body string) string {
+	if f.now == nil {
+		return body
+	}
+	return strings.TrimSuffix(body, "}") + `,"serverTime":"` + f.now().Format("2006-01-02T15:04:05.000-0700") + `"}`
+}
+
+// found returns an issue as a search gives it: with all fields its comments are counted, and the first embedded.
+func (f *fake) found(is fakeIssue, fields []string) string {
+	body := is.json(april)
+	if !slices.Contains(fields, "*all") {
+		return body
+	}
+	total := len(f.comments[is.id])
+	return strings.TrimSuffix(body, " }}") + fmt.Sprintf(`,"comment":{"comments":[],"maxResults":%d,"total":%d,"startAt":0} }}`, total, total)
+}
+
 func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 	var q searchRequest
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || q.MaxResults < 1 {
@@ -174,7 +194,7 @@ func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 	until := min(from+min(q.MaxResults, 100), len(found))
 	var entries []string
 	for _, is := range found[min(from, until):until] {
-		entries = append(entries, strings.NewReplacer(`"7"`, `"`+is.id+`"`, "PAY-7", is.key, `"PAY"`, `"`+is.project+`"`).Replace(issueJSON(7, april)))
+		entries = append(entries, f.found(is, q.Fields))
 	}
 	tail := `"isLast":true}`
 	switch {

@@ -17,7 +17,7 @@ func (f *fake) serveVersion2() {
 			refuse(w, 404, "null for uri") // as a site that is no Data Center
 			return
 		}
-		send(w, 200, oldInfo)
+		send(w, 200, f.info(oldInfo))
 	})
 	f.handle("GET /rest/api/2/myself", func(w http.ResponseWriter, _ *http.Request) { send(w, 200, serverMe) })
 	f.handle("GET /rest/api/2/project", func(w http.ResponseWriter, _ *http.Request) {
@@ -50,7 +50,7 @@ func (f *fake) searchServer(w http.ResponseWriter, r *http.Request) {
 	until := min(from+q.MaxResults, len(found))
 	entries := []string{}
 	for _, is := range found[from:until] {
-		entries = append(entries, is.json(april))
+		entries = append(entries, f.found(is, q.Fields))
 	}
 	send(w, 200, fmt.Sprintf(`{"startAt":%d,"maxResults":%d,"total":%d,"issues":[%s]}`, q.StartAt, q.MaxResults, len(found), strings.Join(entries, ",")))
 }

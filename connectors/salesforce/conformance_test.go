@@ -15,7 +15,8 @@ func TestConformance(t *testing.T) {
 }
 
 func suite(method string) connectortest.Suite {
-	healthy, empty, repeats := newFake(), newFake(), newFake()
+	healthy, empty, repeats, hiding := busy(), busy(), busy(), busy()
+	hiding.objects[feedAnswers].queryable = false
 	healthy.batch, empty.emptyFirst, repeats.ignoreWhere = 3, true, true
 	return connectortest.Suite{
 		Definition: &Definition,
@@ -31,17 +32,29 @@ func suite(method string) connectortest.Suite {
 		Containers:       []string{"Account", "Case", caseComments, "Empty__c", feedAnswers, feedPosts},
 		Items:            map[string][]string{"Account": healthy.objects["Account"].ids(), "Case": healthy.objects["Case"].ids(), "Empty__c": {}},
 		Comments:         map[string][]string{fakeID("500", 1): fakeComments(), fakeID("500", 2): {}, fakeID("001", 1): {}},
+		Commented:        map[string][]string{"Account": {fakeID("001", 2), fakeID("001", 3)}, "Case": {fakeID("500", 1)}, "Empty__c": {}},
 		MissingContainer: "Nope__c",
 		MissingItem:      fakeID("500", 999),
 		HostileIDs: []string{
 			"Account WHERE", "Account, Case", "Account/describe", `500000000000001' OR Id != '`, `500000000000001AA'`, "500000000000001AAB",
 		},
-		EmptyPage:   map[string]http.Handler{"items": empty, "comments": empty},
-		RepeatToken: map[string]http.Handler{"items": repeats, "comments": repeats},
+		EmptyPage:   map[string]http.Handler{"items": empty, "comments": empty, "commented": empty},
+		RepeatToken: map[string]http.Handler{"items": repeats, "comments": repeats, "commented": repeats},
+		Gaps:        map[string]http.Handler{"commented": hiding},
 		Query:       "SELECT Id, Name FROM Account WHERE Industry = 'Banking'",
 		QueryItems:  []string{fakeID("001", 1), fakeID("001", 3), fakeID("001", 5), fakeID("001", 7)},
 		Skip: []connectortest.Skip{
 			{Rows: "containers/(empty_page|repeated_token)", Reason: "Salesforce gives all objects in one answer, without pages or tokens"},
 		},
 	}
+}
+
+// busy is an org with more posts on accounts than a page of changed comments has.
+func busy() *fake {
+	f := newFake()
+	f.postBatch = connectors.MaxLimit / 2
+	for i := range connectors.MaxLimit + 10 {
+		f.objects[feedPosts].add(i+100, fakeStamp, map[string]any{"ParentId": fakeID("001", 2+i%2), "Type": "TextPost"})
+	}
+	return f
 }

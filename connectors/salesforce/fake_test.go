@@ -18,6 +18,7 @@ type fake struct {
 	now func() time.Time
 
 	batch        int  // records in a batch
+	postBatch    int  // records in a batch of posts, zero for as many as of others
 	emptyFirst   bool // the first batch of a result is empty
 	ignoreWhere  bool // a result always begins with the first record
 	refuse       map[string]string
@@ -266,6 +267,9 @@ func (f *fake) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	batch := f.batch
+	if f.postBatch > 0 && strings.Contains(soql, " FROM "+feedPosts+" ") {
+		batch = f.postBatch
+	}
 	if size, ok := strings.CutPrefix(r.Header.Get("Sforce-Query-Options"), "batchSize="); ok {
 		n, _ := strconv.Atoi(size)
 		batch = min(batch, n)
