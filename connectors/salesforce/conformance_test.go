@@ -32,7 +32,7 @@ func suite(method string) connectortest.Suite {
 		Containers:       []string{"Account", "Case", caseComments, "Empty__c", feedAnswers, feedPosts},
 		Items:            map[string][]string{"Account": healthy.objects["Account"].ids(), "Case": healthy.objects["Case"].ids(), "Empty__c": {}},
 		Comments:         map[string][]string{fakeID("500", 1): fakeComments(), fakeID("500", 2): {}, fakeID("001", 1): {}},
-		Commented:        map[string][]string{"Account": {fakeID("001", 2), fakeID("001", 3)}, "Case": {fakeID("500", 1)}, "Empty__c": {}},
+		Commented:        map[string][]string{"Account": {fakeID("001", 2), fakeID("001", 3), fakeID("001", 4)}, "Case": {fakeID("500", 1)}, "Empty__c": {}},
 		MissingContainer: "Nope__c",
 		MissingItem:      fakeID("500", 999),
 		HostileIDs: []string{
@@ -49,12 +49,13 @@ func suite(method string) connectortest.Suite {
 	}
 }
 
-// busy is an org with more posts on accounts than a page of changed comments has.
+// busy is an org with more posts on accounts than a page of changed comments has, and an account with answers alone.
 func busy() *fake {
 	f := newFake()
 	f.postBatch = connectors.MaxLimit / 2
 	for i := range connectors.MaxLimit + 10 {
 		f.objects[feedPosts].add(i+100, fakeStamp, map[string]any{"ParentId": fakeID("001", 2+i%2), "Type": "TextPost"})
 	}
+	f.objects[feedAnswers].add(100, fakeStamp, map[string]any{"ParentId": fakeID("001", 4), "FeedItemId": fakeID("0D5", 100)})
 	return f
 }
