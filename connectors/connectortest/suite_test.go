@@ -184,6 +184,8 @@ func spoiledToys() []spoiled {
 		spoiled{bugs: bugs{"commented/unknown"}, rows: []string{"commented/unknown_container", "all/hostile_ids"}},
 		spoiled{bugs: bugs{"commented/every_item"}, rows: []string{"commented/every_item", "commented/updated_after", "commented/empty_page", "all/concurrent"}},
 		spoiled{bugs: bugs{"commented/own_items"}, rows: []string{"commented/own_items", "commented/updated_after", "commented/empty_page", "all/concurrent"}},
+		spoiled{bugs: bugs{"commented/a gap where there is none"}, rows: []string{"commented/every_item"}},
+		spoiled{bugs: bugs{"commented/gaps of no container"}, rows: []string{"commented/gaps"}},
 		spoiled{bugs: bugs{"commented/gaps without a reason"}, rows: []string{"commented/gaps"}},
 		spoiled{bugs: bugs{"time/ours"}, rows: []string{"time/own_clock", "time/set_back"}},
 		spoiled{bugs: bugs{"time/long ago"}, rows: []string{"time/own_clock", "time/undated", "time/set_back", "time/backwards"}},

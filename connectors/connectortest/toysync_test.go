@@ -136,6 +136,12 @@ func (d *toyDriver) ListCommented(ctx context.Context, q connectors.ChangedIDQue
 		page.Items = nil
 	case d.bugs.has("commented/own_items") && q.ContainerID == "red":
 		page.Items = append(page.Items, "g1")
+	case d.bugs.has("commented/a gap where there is none") && len(page.Incomplete) == 0:
+		page.Incomplete = []connectors.Gap{{ContainerID: q.ContainerID, Code: connectors.Reauthorize, Reason: "hidden"}}
+	case d.bugs.has("commented/gaps of no container"):
+		for i := range page.Incomplete {
+			page.Incomplete[i].ContainerID = ""
+		}
 	case d.bugs.has("commented/gaps without a reason"):
 		for i := range page.Incomplete {
 			page.Incomplete[i].Reason = ""
